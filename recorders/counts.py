@@ -66,6 +66,11 @@ def is_tokens(name: str) -> bool:
     return name == "tokens" or name.startswith("tokens_")
 
 
+def is_time(name: str) -> bool:
+    """Whether it is a time that is counted up, as servers do."""
+    return name.endswith("_ms")
+
+
 def plural(name: str) -> str:
     """What is counted, in words: `output tokens`."""
     return _WORDS.get(name, name.replace("_", " "))

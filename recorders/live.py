@@ -60,7 +60,7 @@ class LiveState:
         rows, self._rows = self._rows, []
         # Meters hand in their readings late, in rows of their own.
         self._time_text = max([self._time_text, *(text for text, _ in rows)], key=float)
-        progress = self.progress.now(self._last_j(), self._counts.get(INFERENCES))
+        progress = self.progress.now(self._last_j(), self._counts)
         phase, label, repeat = where
         now = {
             "at_ns": at_ns,

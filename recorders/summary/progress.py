@@ -7,12 +7,12 @@ unknown, with a reason, where phases overlap or a mark was undone.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from recorders.channels import TOTAL, total_parts
-from recorders.counts import INFERENCES
+from recorders.counts import INFERENCES, Counts, growth, named
 from recorders.summary.contents import headline
 from recorders.summary.located import LOCATED, AtEdge, located
 from recorders.summary.reduction import (
@@ -46,7 +46,8 @@ LATE_MARK = "a mark was delivered late"
 class Progress:
     """Energy and inferences of one label so far, or of the phases without one.
 
-    `joules_per_inference` is None if it is unknown, for the reason `why`.
+    `joules_per_inference` is None if it is unknown, for the reason `why`. `counts` has what else
+    was counted.
     """
 
     channel: str
@@ -56,6 +57,7 @@ class Progress:
     inferences: int
     joules_per_inference: float | None
     why: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class _Sum:
     """The energy of a label's phases that have ended, or why it is unknown."""
 
     energy_j: float = 0.0
-    inferences: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
     why: str = ""
 
 
@@ -75,7 +77,7 @@ class _Run:
     number: int
     begin: EventRow
     end: EventRow | None = None
-    inferences: int = 0
+    counts: Counts = field(default_factory=dict)
     begin_at: Mapping[str, AtEdge] = field(default_factory=dict)
     end_at: Mapping[str, AtEdge] = field(default_factory=dict)
     share: float = 1.0
@@ -110,7 +112,7 @@ class RunningSoFar:
         self._open: list[tuple[str, str, int | None]] = []
         self._run: _Run | None = None
         self._last_key: tuple[str, int | None] | None = None
-        self._count: int | None = None
+        self._counted: dict[str, int] = {}
         self._is_late = False
         self._block: str | None = None
 
@@ -124,8 +126,7 @@ class RunningSoFar:
         elif event == END:
             self._end(row)
         elif event.startswith(COUNT):
-            name, n = counted_in(event) or ("", 0)
-            self._count = n if name == INFERENCES else self._count
+            self._counted |= dict(filter(None, [counted_in(event)]))
             return
         elif event.startswith(LATE):
             self._is_late = True
@@ -137,7 +138,7 @@ class RunningSoFar:
             return
         elif event.startswith(LOCATED):
             self._find(row)
-        self._count, self._is_late, self._block = None, False, None
+        self._counted, self._is_late, self._block = {}, False, None
 
     def rename_running_since(self, number: int) -> None:
         """Forget what has run since an event: that was only loading."""
@@ -154,25 +155,25 @@ class RunningSoFar:
         self._recent.clear()
         self._open, self._run = [], None
 
-    def now(self, last: Mapping[str, float], inferences: int | None) -> Progress | None:
+    def now(self, last: Mapping[str, float], counts: Counts) -> Progress | None:
         """The figure of what runs, or ran last, from the last readings of each channel and the
-        count; None if nothing has run yet."""
+        counts; None if nothing has run yet."""
         run, channel = self._run, self._channel
         key = self._last_key
         if key is None or channel is None:
             return None
         known = self._sums.get(key, _Sum())
-        total = _Sum(known.energy_j, known.inferences, known.why)
+        total = _Sum(known.energy_j, Counter(known.counts), known.why)
         for each in (each for each in self._recent if each.key == key):
             self._add_to(total, each, last)
         if run and run.key == key:
-            run.inferences = (inferences or 0) - (run.begin.inferences or 0)
+            run.counts = growth(run.begin.every_count, counts)
             self._add_to(total, run, last)
         energy_j = None if total.why else total.energy_j
-        n = total.inferences
+        n = total.counts[INFERENCES]
         each_j = energy_j / n if energy_j is not None and n else None
-        why = total.why or ("" if n else UNCOUNTED)
-        return Progress(channel, *key, energy_j, n, each_j, why)
+        why = total.why or ("" if any(total.counts.values()) else UNCOUNTED)
+        return Progress(channel, *key, energy_j, n, each_j, why, named(total.counts))
 
     def _begin(self, number: int, row: EventRow) -> None:
         key = (row.label, row.repeat)
@@ -197,8 +198,7 @@ class RunningSoFar:
         self._run, run.end = None, row
         edges = Moment(run.begin.time_s, run.begin), Moment(row.time_s, row)
         run.share = block_share(*block_of(*edges, self._block))
-        counted = (row.inferences or 0) - (run.begin.inferences or 0)
-        run.inferences = counted if self._count is None else self._count
+        run.counts = growth(run.begin.every_count, row.every_count) | self._counted
         if self._is_late:
             self._spoil(run.key, LATE_MARK)
         self._recent.append(run)
@@ -226,7 +226,7 @@ class RunningSoFar:
         if energy_j is None:
             total.why = total.why or UNREAD
         total.energy_j += energy_j or 0.0
-        total.inferences += run.inferences
+        total.counts.update(run.counts)
 
     def _spoil(self, key: tuple[str, int | None], why: str) -> None:
         self._sum_of(key).why = why

@@ -209,3 +209,23 @@ def test_a_lost_gpu_is_told_with_the_flags_of_the_summary(tmp_path: Path) -> Non
     assert pages[-1]["contents"] == "1 package, no GPU"
     assert pages[-1]["ended"]
     assert not pages[-2]["ended"]
+
+
+def test_the_page_has_what_else_was_counted_by_label(tmp_path: Path) -> None:
+    rig = rig_of(tmp_path)
+    pages = published(rig)
+    rig.at(0.5, do="begin", phase="running", label="c8", id=1)
+    rig.at(1.0, do="count", n=300, of="tokens_out")
+    rig.at(1.5, do="end", id=1)
+    rig.at(1.8, do="count", n=7, of="tokens_out")
+    rig.run(2.5)
+    assert pages[-1]["counts"] == {"tokens_out": 307}
+    progress = progress_at(pages, 2.5)
+    assert (progress["counts"], progress["inferences"]) == ({"tokens_out": 300}, 0)
+    assert progress["joules_per_inference"] is None
+    assert progress["why"] == ""
+    running = summarise(rig.recorder.reduction).running
+    assert running is not None
+    each = running.counts["tokens_out"].domains["total"].total_j
+    assert each is not None
+    assert progress["energy_j"] / 300 == pytest.approx(each.value)

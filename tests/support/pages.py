@@ -29,6 +29,7 @@ PROGRESS = {
     "inferences": 100,
     "joules_per_inference": 0.83,
     "why": "",
+    "counts": {},
 }
 
 
@@ -68,6 +69,7 @@ def now(**changes: Any) -> dict[str, Any]:
         "label": "b32",
         "repeat": 2,
         "inferences": 100,
+        "counts": {},
         "progress": PROGRESS,
         "flags": [],
         "contents": "",

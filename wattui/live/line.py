@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from recorders.channels import METER, kind_of
+from recorders.counts import short
+from recorders.summary.per import common_per
 from wattui.clean import one_line
 from wattui.live.snapshot import LiveChannel, Snapshot
 from wattui.show.quantities import energy_unit, number
@@ -66,11 +68,13 @@ def _figures(snapshot: Snapshot) -> Iterator[str]:
     progress = snapshot.progress
     if progress is None:
         return
-    each_j = progress["joules_per_inference"]
-    text = "– J/inf"
+    joules_per = snapshot.joules_per
+    per = common_per([[*joules_per]])
+    each_j = joules_per.get(per)
+    text = f"– J/{short(per)}"
     if each_j is not None:
         factor, unit = (1.0, "J") if _LEAST_J <= each_j < 1 else energy_unit([each_j])
-        text = f"{number(each_j / factor, 2)} {unit}/inf"
+        text = f"{number(each_j / factor, 2)} {unit}/{short(per)}"
     if (snapshot.phase, snapshot.label) != ("running", progress["label"]):
         text = f"{_short(progress['label']) or 'last'}: {text}"
     origin = snapshot.origin_of(progress["channel"])
@@ -113,6 +117,7 @@ def _values(snapshot: Snapshot) -> Mapping[str, Any]:
         "label": snapshot.label,
         "repeat": message["repeat"],
         "inferences": snapshot.inferences,
+        "counts": dict(snapshot.counts),
         "powers_w": {name: power_w for name, (power_w, _) in powers(snapshot).items()},
         "energies_j": {
             column.removesuffix("_J"): value

@@ -141,6 +141,10 @@ def _instruments(provider: MeterProvider, read: Read) -> None:
         if page.inferences is not None:
             yield Observation(page.inferences)
 
+    def counts(page: Snapshot) -> Iterator[Observation]:
+        for name, n in page.counts.items():
+            yield Observation(n, {"wattui.of": name})
+
     def each(page: Snapshot) -> Iterator[Observation]:
         progress = page.progress
         if progress and progress["joules_per_inference"] is not None:
@@ -171,6 +175,9 @@ def _instruments(provider: MeterProvider, read: Read) -> None:
     )
     meter.create_observable_counter(
         "wattui.inferences", observing(counted), "{inference}", "Inferences counted."
+    )
+    meter.create_observable_counter(
+        "wattui.counted", observing(counts), "1", "Tokens, requests and whatever else is counted."
     )
     meter.create_observable_gauge(
         "wattui.inference.energy", observing(each), "J", "Energy per inference of a label so far."

@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from recorders.channels import TOTAL
+from recorders.counts import INFERENCES
 from recorders.source import COUNT, REQUESTS, columns_of
 from wattui.live.names import Names
 from wattui.live.snapshot import LiveChannel, Snapshot
@@ -76,6 +77,13 @@ class RecordingCollector(Collector):
         if page.inferences is not None:
             text = "Inferences since the recording began."
             yield CounterMetricFamily("wattui_inferences", text, float(page.inferences))
+        if page.counts:
+            total = CounterMetricFamily(
+                "wattui_counted", "Tokens, requests and whatever else is counted.", labels=("of",)
+            )
+            for name, n in page.counts.items():
+                total.add_metric((name,), float(n))
+            yield total
         progress = page.progress
         if progress and progress["joules_per_inference"] is not None:
             each = GaugeMetricFamily(
@@ -87,6 +95,16 @@ class RecordingCollector(Collector):
             label, origin = self._labels.bounded(progress["label"]), page.origin_of(channel)
             labels = label, channel, origin, str(page.message["contents"])
             each.add_metric(labels, float(progress["joules_per_inference"]))
+            yield each
+        others = {name: each_j for name, each_j in page.joules_per.items() if name != INFERENCES}
+        if progress and others:
+            each = GaugeMetricFamily(
+                "wattui_counted_energy_joules",
+                "Total energy per unit of a count, of the label that runs or ran last, so far.",
+                labels=("of", "label"),
+            )
+            for name, each_j in others.items():
+                each.add_metric((name, self._labels.bounded(progress["label"])), each_j)
             yield each
         flags = GaugeMetricFamily(
             "wattui_flag", "Warnings about the figures so far.", labels=("flag", "about")

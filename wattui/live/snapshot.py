@@ -10,6 +10,7 @@ from typing import Any
 
 from recorders import page
 from recorders.channels import channel_of
+from recorders.counts import INFERENCES
 from recorders.marks import ENVIRONMENT
 from recorders.source import columns_of
 
@@ -39,6 +40,7 @@ KEYS = frozenset(
         "label",
         "repeat",
         "inferences",
+        "counts",
         "progress",
         "flags",
         "contents",
@@ -121,6 +123,23 @@ class Snapshot:
         """The inferences counted so far."""
         n: int | None = self.message["inferences"]
         return n
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What else was counted so far."""
+        counts: Mapping[str, int] = self.message["counts"]
+        return counts
+
+    @property
+    def joules_per(self) -> Mapping[str, float]:
+        """Joules per unit of each count of what runs or ran last; inferences first."""
+        progress = self.progress
+        if progress is None or progress["energy_j"] is None:
+            return {}
+        each_j = progress["joules_per_inference"]
+        own = {} if each_j is None else {INFERENCES: each_j}
+        others = {name: progress["energy_j"] / n for name, n in progress["counts"].items() if n}
+        return {**own, **others}
 
     @property
     def progress(self) -> Mapping[str, Any] | None:

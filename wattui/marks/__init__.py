@@ -93,9 +93,9 @@ _numbers = {INFERENCES: 0}
 def count(n: int = 1, of: str | None = None) -> None:
     """Add `n` inferences to the recording and to the phase of this thread or task (about 0.1 µs).
 
-    `of` counts something else, such as tokens_out (docs/marks.md): a to z, 0 to 9 and _, at most 40
-    characters, and at most 16 such names. Raises TypeError if `n` is not a whole number, ValueError
-    if it has over 64 bits or the name is not allowed.
+    `of` counts something else, such as tokens_out: a to z, 0 to 9 and _, at most 40 characters, and
+    at most 16 such names (docs/run-file.md). Raises TypeError if `n` is not a whole number,
+    ValueError if it has over 64 bits or the name is not allowed.
     """
     if of is None:
         _here.get().cell[0] += n

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recorders import channels
-from recorders.counts import count_text, is_tokens, plural, short
+from recorders.counts import count_text, is_time, is_tokens, plural, short
 from recorders.source import Origin, Refusal
 from recorders.summary import figures
 from recorders.summary.bases import BASES, ENERGY, TOTAL
@@ -379,7 +379,7 @@ def _other_counts(summary: Summary, apart: bool) -> Iterator[str]:
     of several labels, how many alone."""
     running, channel = summary.running, summary.headline or ""
     for name, found in running.counts.items() if running else ():
-        if not found.count or name == summary.per:
+        if not found.count or name == summary.per or is_time(name):
             continue
         words = [count_text(found.count, name)]
         each = None if apart else found.domains[channel].total_j if channel else None

@@ -51,6 +51,14 @@ def test_what_a_figure_is_of_and_that_it_is_estimated_are_said() -> None:
     assert line(shown) == "cpu 7.0 W (estimated) · running b32 · 72 mJ/inf (estimated)"
 
 
+def test_tokens_have_their_own_figure_where_no_inferences_are_counted() -> None:
+    tokens = {"inferences": 0, "joules_per_inference": None, "counts": {"tokens_out": 400}}
+    progress = PROGRESS | tokens | {"energy_j": 200.0}
+    shown = snapshot(progress=progress, counts={"tokens_out": 500})
+    assert line(shown).endswith("running b32 · 0.50 J/tok")
+    assert as_json(shown, 0, False)["counts"] == {"tokens_out": 500}
+
+
 def test_meters_have_their_names_and_their_own_pace() -> None:
     channels = {
         "meter wall": [("meter_wall", "J", "measured")],

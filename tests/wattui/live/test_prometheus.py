@@ -100,13 +100,23 @@ def test_the_documents_name_every_metric_and_the_dashboard_only_such() -> None:
         ("gpu0_mem_MiB", "cpu_temp_C", "perf_instructions", "cpu_freq_MHz", "gpu0_held_bits"),
         ("10.0", "1"),
     )
-    page = snapshot(sources=fixed(channels)["sources"], readings=readings, flags=[["gap", "gpu0"]])
+    counted = {"counts": {"tokens_out": 5}, "progress": PROGRESS | {"counts": {"tokens_out": 5}}}
+    sources = fixed(channels)["sources"]
+    page = snapshot(sources=sources, readings=readings, flags=[["gap", "gpu0"]], **counted)
     exported = {name for name, _ in scraped.samples(page)}
     table = (DOCS / "live.md").read_text()
     assert set(re.findall(r"`(wattui_\w+)`", table)) == exported
     board = json.loads((DOCS / "grafana.json").read_text())
     queries = " ".join(target["expr"] for panel in board["panels"] for target in panel["targets"])
     assert set(re.findall(r"\bwattui_\w+", queries)) <= exported
+
+
+def test_tokens_and_requests_are_counters_with_their_energy() -> None:
+    progress = PROGRESS | {"energy_j": 200.0, "counts": {"tokens_out": 400}}
+    found = Scraped().samples(snapshot(counts={"tokens_out": 500}, progress=progress))
+    assert found["wattui_counted_total", frozenset({("of", "tokens_out")})] == 500
+    where = frozenset({("of", "tokens_out"), ("label", "b32")})
+    assert found["wattui_counted_energy_joules", where] == 0.5
 
 
 def test_hardware_counters_are_counters() -> None:

@@ -95,11 +95,10 @@ def test_the_documents_name_every_metric_and_the_dashboard_only_such() -> None:
         "system": [("gpu0_mem", "MiB", "measured"), ("cpu_temp", "C", "measured")],
         "counters": [("perf_instructions", "count", "measured")],
         "clocks": [("cpu_freq", "MHz", "measured"), ("gpu0_held", "bits", "measured")],
+        "servers": [("requests_running", "requests", "measured")],
     }
-    readings = READINGS | dict.fromkeys(
-        ("gpu0_mem_MiB", "cpu_temp_C", "perf_instructions", "cpu_freq_MHz", "gpu0_held_bits"),
-        ("10.0", "1"),
-    )
+    gauges = ("gpu0_mem_MiB", "cpu_temp_C", "cpu_freq_MHz", "gpu0_held_bits", "requests_running")
+    readings = READINGS | dict.fromkeys((*gauges, "perf_instructions"), ("10.0", "1"))
     counted = {"counts": {"tokens_out": 5}, "progress": PROGRESS | {"counts": {"tokens_out": 5}}}
     sources = fixed(channels)["sources"]
     page = snapshot(sources=sources, readings=readings, flags=[["gap", "gpu0"]], **counted)

@@ -93,7 +93,7 @@ def main(options: argparse.Namespace, argv: list[str]) -> int:
     with taken() as signals:
         if leader := launched.lead():
             return _lead(launched, leader, signals)
-        return _attach(launched, signals)
+        return attach(launched, signals)
 
 
 def _lead(launched: Launched, leader: Leader, signals: Signals) -> int:
@@ -253,7 +253,7 @@ class Others:
         ]
 
 
-def _attach(launched: Launched, signals: Signals) -> int:
+def attach(launched: Launched, signals: Signals) -> int:
     """Run the command in the recording of another process; leads if that one disappears."""
     rank = launched.rank
     seat = _seat(

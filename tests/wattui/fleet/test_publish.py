@@ -285,11 +285,11 @@ def test_a_folder_that_hangs_delays_nothing(
 ):
     """Opening a pipe that nobody writes waits as a dead server's file does."""
     monkeypatch.setattr(publisher, "LAND_S", 0.1)
-    monkeypatch.setattr(publisher, "SILENT_S", 1.5)
+    monkeypatch.setattr(publisher, "SILENT_S", 0.4)
     address = node.path.parent / ADDRESS
     address.parent.mkdir(parents=True)
     os.mkfifo(address)
-    monkeypatch.setattr(publisher, "CLAIM_S", 0.5)
+    monkeypatch.setattr(publisher, "CLAIM_S", 0.1)
     front = Front(local, node)
     assert front.publisher.claim()
 

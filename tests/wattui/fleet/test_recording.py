@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from wattui import __version__
 from wattui.capture.signals import Signal, Signals
-from wattui.fleet.election import Leader, Member, Seat, lead
+from wattui.commands.main_options import main_parser
+from wattui.errors import UsageError
+from wattui.fleet.election import GOING, REFUSED, Leader, Member, Seat, lead
 from wattui.fleet.publish import NodeFolder
 from wattui.fleet.ranks import Rank
-from wattui.fleet.recording import GRACE_S, START_S, Others
+from wattui.fleet.recording import GRACE_S, START_S, Launched, Others, attach
 
 
 class Waits(Signals):
@@ -121,3 +124,44 @@ def test_a_signal_to_end_shortens_the_wait(leader: Leader):
     assert team.wait(nothing) == 0
     assert waits.now_s - 100.0 == pytest.approx(GRACE_S, abs=1)
     hangs.leave()
+
+
+def rank_1(leader: Leader) -> Launched:
+    """The second rank of a node, with a command that must not be started."""
+    node = NodeFolder(Path("shared"), "mpich", "0c4f")
+    options = main_parser().parse_args(["--headless", "--csv", "shared/"])
+    rank = Rank("mpich", None, 1, 2, 1, 2)
+    return Launched(rank, leader.place, node, options, ["no-such-command"], [])
+
+
+def test_a_rank_goes_as_quietly_as_its_recording_was_refused(
+    leader: Leader, capsys: pytest.CaptureFixture[str]
+):
+    """The process that records has said why, also for the others' mistakes."""
+    leader.tell(REFUSED, status=3)
+    assert attach(rank_1(leader), Waits()) == 3
+    assert capsys.readouterr().err == ""
+    assert leader.members() == []
+
+
+def test_a_rank_of_another_version_is_refused(tmp_path: Path):
+    other = lead(tmp_path, "0.0.1", 0)
+    assert other is not None
+    other.tell(GOING, str(tmp_path))
+    with pytest.raises(UsageError, match=r"rank 1 has wattui \S+, the recorder of its node 0.0.1"):
+        attach(rank_1(other), Waits())
+
+
+def test_a_rank_that_is_there_already_is_refused(tmp_path: Path):
+    first = lead(tmp_path, __version__, 1)
+    assert first is not None
+    first.tell(GOING, str(tmp_path))
+    with pytest.raises(UsageError, match="rank 1 of mpich is recorded into shared/ already"):
+        attach(rank_1(first), Waits())
+
+
+def test_a_signal_ends_a_rank_that_waits(leader: Leader):
+    waits = Waits()
+    waits.coming.append(Signal(signal.SIGTERM, 0))
+    assert attach(rank_1(leader), waits) == 128 + signal.SIGTERM
+    assert leader.members() == []

@@ -77,7 +77,7 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         HelpLine(("app.compare",), "Compare two runs."),
         HelpLine(("app.speed(-1)", "app.speed(1)"), "Play a recording slower or faster."),
         HelpLine(("start",), "Playback: to the start; End to the end, ← and → by 5 s."),
-        HelpLine((), "Move in lists and pages, like the arrow keys.", "h j k l"),
+        HelpLine((), "Move in lists and pages, like the arrow keys; not on the graphs.", "h j k l"),
     ),
     "Mouse": (
         HelpLine((), "Zoom; with shift, move back or forward.", "wheel"),

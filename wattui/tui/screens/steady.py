@@ -59,20 +59,24 @@ class Present(Compositor):
     def _get_renders(
         self, crop: Region | None = None
     ) -> Iterable[tuple[Region, Region, list[Strip]]]:
-        """The widgets in changed regions, each from the first to the last changed line.
+        """The widgets in changed regions from the front to the back, each from the first to the
+        last changed line.
 
-        Textual's own draws every widget within the rectangle around all changes.
+        Textual's own draws every widget within the rectangle around all changes, even what is
+        behind others.
         """
         if not self._changed:
             yield from super()._get_renders(crop)
             return
+        left = self._changed
         for widget, (region, clip) in self.visible_widgets.items():
             shown = region.intersection(clip)
-            found = [part for each in self._changed if (part := each.intersection(shown))]
+            found = [part for each in left if (part := each.intersection(shown))]
             if found:
                 top, bottom = min(each.y for each in found), max(each.bottom for each in found)
                 lines = Region(shown.x, top, shown.width, bottom - top)
                 yield lines, clip, widget.render_lines(lines.translate(-region.offset))
+                left = [each for each in left if not shown.contains_region(each)]
 
     def get_widgets_at(self, x: int, y: int) -> Iterable[tuple[Widget, Region]]:
         """The widgets under a cell, topmost first, each with its region."""

@@ -21,6 +21,7 @@ from textual.timer import Timer
 from recorders.client import Config, RecorderError
 from wattui.capture.progress import shortfalls
 from wattui.capture.run_names import refusal, suggested
+from wattui.capture.surroundings import surroundings
 from wattui.config import Settings, layout_of, rate_of, save
 from wattui.errors import UsageError
 from wattui.folders import working_directory
@@ -278,8 +279,13 @@ class Dashboard(TerminalApp):
 
     def _start_recording(self, text: str | None) -> None:
         mark = self.main.mark
-        if text and self._restart(replace(self._start.config, csv=Path(text))) and mark:
+        if text and self._restart(self._to_file(Path(text))) and mark:
             self.main.begin(mark)
+
+    def _to_file(self, csv: Path, **about: object) -> Config:
+        """The configuration of a recording from now on."""
+        known = {**self._start.config.about, **surroundings(), **about}
+        return replace(self._start.config, csv=csv, about=known)
 
     def _restart(self, config: Config) -> bool:
         """Start a new recorder process; the old one is stopped once the new one is ready."""
@@ -347,11 +353,8 @@ class Dashboard(TerminalApp):
             tokens=recipe.tokens or tuple(self._start.config.tokens),
             drain_s=self._start.config.drain_s,
         )
-        about = {**self._start.config.about, "argv": list(recipe.argv)}
         config = replace(
-            self._start.config,
-            csv=recipe.csv,
-            about=about,
+            self._to_file(recipe.csv, argv=list(recipe.argv)),
             counters=recipe.counters,
             tokens=recipe.tokens,
             counted=recipe.counted or self._start.config.counted,

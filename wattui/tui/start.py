@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from recorders.client import Config, RecorderError
 from wattui import __version__
 from wattui.calibrations import fit_text
-from wattui.capture.surroundings import surroundings
 from wattui.config import config_path, from_options, load
 from wattui.errors import UsageError, WattuiError
 from wattui.live.exporting import exports_of
 from wattui.show.printing import say
+from wattui.tui.first_watts import FirstWatts
 from wattui.tui.state.options import Start, configured
 from wattui.tui.state.session import Session, Stream
 
@@ -46,7 +46,7 @@ def main(options: argparse.Namespace) -> int:
         wall_fit=fit_text() if options.wall_estimate else "",
         has_command=True,
         version=__version__,
-        about={"argv": ["wattui"], **surroundings()},
+        about={"argv": ["wattui"]},
     )
     config = configured(config, settings)
     exports = exports_of(options)
@@ -58,13 +58,15 @@ def main(options: argparse.Namespace) -> int:
         stream, fleet = _replayed(Path(options.replay), options.speed)
     else:
         stream = session = Session(config, exports)
+        first = FirstWatts(session, None if DRIVER in os.environ else sys.__stderr__)
+        first.start()
     # Import Textual while the recorder probes its sensors.
     from wattui.tui.app import Dashboard
     from wattui.tui.terminal.crash import error_line, keep_log, log_path
 
     if options.replay is None:
         try:
-            session.wait_ready()
+            first.end()
         except RecorderError as error:
             raise WattuiError(f"the recorder cannot start ({error}); try again") from None
     ascii_only = needs_ascii(dict(os.environ), _encoding())

@@ -119,6 +119,11 @@ class Session(Stream):
         del self._messages[:known]
         return [message for message in found if message["t"] in SHOWN]
 
+    def unread(self) -> list[Message]:
+        """What `poll` will give, so far."""
+        self._listen()
+        return list(self._messages)
+
     @property
     def disk(self) -> Disk | None:
         """What is on the disk of the run file that is being written."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .running import WATTUI, Place, state
-from .terminals import Terminal
+from .terminals import DRAWN, Terminal
 
 DASHBOARD = [*WATTUI, "--simulate", "--no-estimate", "--idle", "0", "--cooldown", "0"]
 ROWS, COLUMNS = 50, 200
@@ -109,7 +109,7 @@ def share_of_a_core(pid: int, seconds: float) -> float:
 def open_dashboard(place: Place, rows: int = ROWS, columns: int = COLUMNS) -> Terminal:
     """The dashboard on a terminal, once it shows something."""
     terminal = Terminal(place, DASHBOARD, rows, columns)
-    terminal.until_seen(b"simulated", 30)
+    terminal.until_seen(DRAWN, 30)
     return terminal
 
 

@@ -18,6 +18,8 @@ from typing import Self
 from .running import Place, until
 
 INTERRUPT, SUSPEND, QUIT = b"\x03", b"\x1a", b"\x1c"
+# In the line of keys, which follows the graphs.
+DRAWN = b"Idle/Run"
 
 
 class Terminal:

@@ -13,11 +13,10 @@ from wattui.tui.state.processes import Process, Processes
 from wattui.tui.state.session import Session
 
 from .running import WATTUI, Place, edges, read_json, read_rows, until
-from .terminals import Terminal
+from .terminals import DRAWN, Terminal
 
 DASHBOARD = [*WATTUI, "--simulate", "--no-estimate", "--idle", "0"]
 ROWS, COLUMNS = 50, 200
-SHOWN = b"simulated"
 IN_A_PHASE = "▶".encode()
 # What a program leaves behind that used the second screen and the mouse.
 ALTERNATE_SCREEN_LEFT, MOUSE_OFF = b"\x1b[?1049l", b"\x1b[?1000l"
@@ -38,7 +37,7 @@ def recorded(place: Place) -> Path:
 
 def record(terminal: Terminal) -> None:
     """Start recording into the file that is suggested."""
-    terminal.until_seen(SHOWN)
+    terminal.until_seen(DRAWN)
     terminal.press(b"r")
     terminal.until_seen(b"Enter starts")
     terminal.press(b"\r")
@@ -97,7 +96,7 @@ def test_a_closed_terminal_ends_it_and_finishes_the_file(place: Place) -> None:
 def test_being_continued_while_it_ends_does_not_hold_it(place: Place) -> None:
     """As by a terminal that is closed in that moment."""
     with Terminal(place, DASHBOARD, ROWS, COLUMNS) as terminal:
-        terminal.until_seen(SHOWN)
+        terminal.until_seen(DRAWN)
         terminal.press(b"q")
 
         def ended() -> bool:

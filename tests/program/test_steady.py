@@ -25,7 +25,7 @@ from .hands import (
     slowness,
 )
 from .running import PYTHON, WATTUI, Place, edges, last_count, read_json, read_rows, until
-from .terminals import Terminal
+from .terminals import DRAWN, Terminal
 
 ESCAPE = b"\x1b"
 ANSWER_S = 1.0
@@ -224,7 +224,7 @@ def test_a_full_disk_is_told_at_once_and_with_the_results(
 
 def test_a_terminal_of_no_size_is_one_of_80_by_24(place: Place) -> None:
     with Terminal(place, DASHBOARD, 0, 0) as terminal:
-        terminal.until_seen(b"simulated")
+        terminal.until_seen(DRAWN)
         assert share_of_a_core(terminal.process.pid, 2.0) < IDLE_SHARE
         terminal.press(b"q")
         assert terminal.end() == 0
@@ -291,7 +291,7 @@ sys.exit(main())
 def test_an_error_of_its_own_is_a_line_and_a_log_and_the_recording_is_whole(place: Place) -> None:
     argv = [PYTHON, "-P", "-c", FAILS, *DASHBOARD[len(WATTUI) :]]
     with Terminal(place, argv, 50, 200) as terminal:
-        terminal.until_seen(b"simulated")
+        terminal.until_seen(DRAWN)
         terminal.press(b"r\r")
         assert terminal.end() == 1
     told = terminal.seen.rpartition(b"\x1b")[2].decode()
@@ -322,7 +322,7 @@ sys.exit(main())
 def test_a_dashboard_that_hangs_ends_by_force_and_the_recording_is_whole(place: Place) -> None:
     argv = [PYTHON, "-P", "-c", HANGS, *DASHBOARD[len(WATTUI) :]]
     with Terminal(place, argv, 50, 200) as terminal:
-        terminal.until_seen(b"simulated")
+        terminal.until_seen(DRAWN)
         terminal.press(b"r\r")
         until(lambda: list(place.path.glob("*.csv")), "a run file")
         time.sleep(1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,7 +50,7 @@ from wattui.analysis.shares import (
     shares,
 )
 from wattui.errors import UsageError
-from wattui.runs.naming import load_named
+from wattui.runs.naming import by_named, load_named
 from wattui.runs.recorded import Run
 from wattui.runs.run_file import NotARunFileError
 
@@ -88,6 +88,12 @@ class FitRun:
     network: str
     run: Run
     macs: Mapping[str, int]
+
+    def by(self, per: str) -> FitRun:
+        """The run and its MACs per unit of a count. Raises UsageError if it has no such count."""
+        run = by_named(self.run, per)
+        workload, macs = command_macs(run.about.argv, per)
+        return replace(self, run=run, macs=macs if workload and per != INFERENCES else self.macs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,7 @@ def load(given: NamedRun, against: Against | tuple[str, ...], network: str | Non
     """A run with its network and MACs. Raises UsageError."""
     run = load_named(given.csv)
     labels = [group.label for group in run.summary.labels] or [""]
-    workload, macs = command_macs(run.about.argv, run.summary.per)
+    workload, macs = command_macs(run.about.argv)
     if network is None and not macs and given.network in BUNDLED:
         network = given.network
     if network and (against == "macs" or isinstance(against, tuple)):

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,7 @@ from wattui.commands.inputs import expand, named
 from wattui.commands.parser import Parser, add_per
 from wattui.errors import INCOMPLETE, UsageError
 from wattui.outputs import FIX, refusal, write_output
-from wattui.runs.naming import by_named, per_of
+from wattui.runs.naming import per_of
 from wattui.show.printing import console, say
 from wattui.show.width import add_width
 
@@ -125,7 +125,7 @@ def main(options: argparse.Namespace) -> int:
     with waiting("reading runs"):
         runs = [load(each, options.against, options.network) for each in given]
         per = per_of([each.run for each in runs], options.per)
-        runs = [replace(each, run=by_named(each.run, per)) for each in runs]
+        runs = [each.by(per) for each in runs]
         wish = _wish(options, per)
         result = fitted(runs, wish) if is_line else counters_fitted(runs, wish)
     if isinstance(result, FitResult):

@@ -127,6 +127,24 @@ def test_a_fit_per_tokens_predicts_no_inference(tmp_path: Path) -> None:
         predict("alexnet", "--fit", str(saved))
 
 
+def test_macs_of_a_language_model_are_those_of_what_energy_is_stated_per(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gpt = ["python", "-m", "workloads", "gpt", "--prompt", "8,32", "--output", "2"]
+    of_requests = command_macs(gpt, "requests")[1]
+    parts = [
+        Part("running", 10, macs * 1e-6, label, counts={"tokens_out": 20, "requests": 10})
+        for label, macs in of_requests.items()
+    ]
+    csv = str(finished(tmp_path / "r.csv", [IDLE, *parts], command={"argv": gpt}).csv)
+    for per, tokens in (("tokens_out", 2), ("requests", 1)):
+        assert fit(csv, "--against", "macs", "--per", per, "--json", "-") == 0
+        series, *_ = json.loads(capsys.readouterr().out)["series"]
+        macs = [n / tokens for n in of_requests.values()]
+        assert [point["x"] for point in series["points"]] == pytest.approx(macs)
+        assert series["ordinary"]["line"]["slope"] == pytest.approx(1e-6)
+
+
 def test_labels_are_no_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     labels = {"[/bold] 8": 1.0, "[/bold] 16": 2.0, "[red] 16": 2.0}
     assert fit(run(tmp_path / "r.csv", labels), "--against", "size") == 0

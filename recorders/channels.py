@@ -388,13 +388,9 @@ def short_name(channel: str) -> str:
 
 
 def number_of(channel: str) -> int | None:
-    """The number of a channel's device: 1 of gpu1, gpu1_temp; None if it has none or is a die.
-
-    Of several nodes, that of the node is added: so those with one device each are told apart.
-    """
-    node = int(node_of(channel)[4:] or 0)
+    """The number of a channel's device: 1 of gpu1, gpu1_temp; None if it has none or is a die."""
     found = re.fullmatch(r"[a-z]+(\d+)(?:_(?!die|zone)[a-z]+)?", without_node(channel))
-    return int(found[1]) + node if found else None
+    return int(found[1]) if found else None
 
 
 def device_of(gauge: str) -> str:

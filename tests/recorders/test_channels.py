@@ -14,7 +14,10 @@ from recorders.channels import (
     is_measured,
     kind_of,
     kind_of_column,
+    node_of,
+    number_of,
     short_name,
+    without_node,
 )
 from recorders.source import Channel
 
@@ -102,3 +105,35 @@ def test_a_column_is_of_the_kind_that_its_unit_allows(column: str, kind: str) ->
 )
 def test_what_a_graph_calls_it(name: str, short: str) -> None:
     assert short_name(name) == short
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "total"])
+def test_a_node_has_the_kinds_of_a_machine_alone(name: str) -> None:
+    there = f"node12_{name}"
+    assert (kind_of(there), node_of(there), without_node(there)) == (kind_of(name), "node12", name)
+    assert number_of(there) == number_of(name)
+
+
+def test_columns_of_nodes_stand_node_by_node_and_their_sum_last() -> None:
+    names = [f"node{n}_{name}" for n in (0, 2, 10) for name in ("package0", "package1", "gpu0")]
+    shuffled = random.Random(1).sample(names, len(names))
+    assert sorted(shuffled, key=column_order) == names
+
+
+def test_a_channel_contains_only_what_is_on_its_own_node() -> None:
+    assert contains("node1_psys", "node1_package0")
+    assert not contains("node1_psys", "node0_package0")
+    assert contains("psys", "node0_package0"), "the sum over nodes"
+    assert contains("node1_package0", "node1_core0")
+    assert not contains("node1_package0", "node2_core0")
+
+
+def test_names_in_graphs_say_the_node() -> None:
+    names = ("node3_package0", "node0_gpu1_temp", "node2_command_gpu0")
+    assert [short_name(name) for name in names] == [
+        "node3 pkg0",
+        "node0 gpu1",
+        "node2 command gpu0",
+    ]
+    assert kind_of_column("node4_gpu0_util_pct").name == "gpu_util"
+    assert node_of("node_W") == node_of("nodes") == ""

@@ -281,7 +281,7 @@ def _phases(nodes: Sequence[Node]) -> list[Phase]:
     of_key: dict[tuple[str, str, int | None], dict[int, list[Span]]] = {}
     around: dict[int, Span | None] = {}
     for node in nodes:
-        for span, outer in nested(node.reduction):
+        for span, outer in nested(Reduction([], node.reduction.events)):
             key = span.phase, span.label, span.repeat
             of_key.setdefault(key, {}).setdefault(node.number, []).append(span)
             around[id(span)] = outer

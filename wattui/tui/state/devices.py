@@ -4,10 +4,11 @@ Pure.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from recorders.channels import contains, kind_of, number_of
+from recorders.channels import contains, kind_of, node_of, number_of, on_node, without_node
 from recorders.held_back import HeldBack, text_of
 from wattui.show.graphs import GraphSpec, Series
 from wattui.show.history import Bin
@@ -66,11 +67,12 @@ def devices_now(live: Live, specs: Iterable[GraphSpec]) -> list[DeviceNow]:
         if spec.unit == "W" and kind_of(series.channel).name in _KINDS
     ]
     processors = [s for _, s in powers if _KINDS[kind_of(s.channel).name] == CPU]
+    of_node = Counter(node_of(series.channel) for series in processors)
     found = []
     for _, series in powers:
-        kind = _KINDS[kind_of(series.channel).name]
-        gauges = series.channel if kind in ("gpu", "igpu") else kind
-        if kind == CPU and len(processors) > 1:
+        kind, node = _KINDS[kind_of(series.channel).name], node_of(series.channel)
+        gauges = series.channel if kind in ("gpu", "igpu") else on_node(node, kind)
+        if kind == CPU and of_node[node] > 1:
             gauges = ""
         found.append(_device(live, series, gauges))
     if len(processors) != 1 and _reading(live, "cpu_util_pct") is not None:
@@ -91,7 +93,7 @@ def _device(live: Live, series: Series | None, gauges: str) -> DeviceNow:
         _reading(live, f"{gauges}_util_pct"),
         _reading(live, f"{gauges}_temp_C"),
         _reading(live, f"{gauges}_mem_MiB"),
-        _reading(live, f"{gauges}_{'freq' if gauges == CPU else 'clock'}_MHz"),
+        _reading(live, f"{gauges}_{'freq' if without_node(gauges) == CPU else 'clock'}_MHz"),
         None if held is None else HeldBack(int(held)),
         live.energy_j(channel) if series else None,
         bool(live.zero_j),

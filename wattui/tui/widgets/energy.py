@@ -8,7 +8,7 @@ from typing import Any
 from rich import console
 from rich.text import Text
 
-from recorders.channels import kind_of, number_of
+from recorders.channels import kind_of, node_of, number_of, on_node
 from recorders.counts import count_text, singular
 from recorders.summary.bases import BASES, ENERGY, TOTAL, Basis, per_inference_j
 from recorders.summary.figures import Domain, Group, Summary, Value
@@ -183,7 +183,7 @@ def _package_of(name: str) -> str:
     """The package that a domain stands under; empty if none."""
     number = number_of(name)
     has_one = number is not None and kind_of(name).name in UNDER_PACKAGE
-    return f"package{number}" if has_one else ""
+    return on_node(node_of(name), f"package{number}") if has_one else ""
 
 
 def folded(domains: Mapping[str, Domain]) -> Mapping[str, Domain]:

@@ -46,6 +46,14 @@ def test_gauges_of_the_whole_processor_are_those_of_none_of_its_packages() -> No
     assert cpu.split() == ["cpu", "61", "%"]
 
 
+def test_every_node_has_the_gauges_of_its_own_processor() -> None:
+    cells = {"node0_package0_W": 50.0, "node1_package0_W": 40.0}
+    cells |= {"node0_cpu_util_pct": 61.0, "node1_cpu_util_pct": 7.0}
+    first, second = lines(cells)
+    assert "61 %" in " ".join(first.split())
+    assert "7 %" in " ".join(second.split())
+
+
 def test_an_old_reading_is_unknown_and_never_0() -> None:
     cells = {"package0_W": 50.0, "gpu0_W": 350.0}
     package, gpu = lines(cells, {"package0_W": 55.0})

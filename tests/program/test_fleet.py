@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,8 @@ def test_a_node_that_is_killed_leaves_what_it_had(place: Place, killed: str):
         assert run_json(place)["status"] == "recording"
     else:
         for pid in place.processes():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         ended(started)
         last = datetime.fromisoformat(journal.read_text().splitlines()[-1].split(",")[1])
         for left in place.temporary.glob("wattui-*"):

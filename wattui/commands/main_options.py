@@ -47,7 +47,7 @@ def main_parser() -> argparse.ArgumentParser:
         usage="wattui [options]\n"
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
         "       wattui --headless --ab 'COMMAND A' 'COMMAND B' [options]\n"
-        "       wattui summary | compare | history | fit | predict | report | fleet\n"
+        "       wattui summary | compare | history | fit | predict | report | fleet | merge\n"
         "       wattui ci | import | export | doctor | calibrate | status | mark | workloads",
         description=DESCRIPTION,
         epilog=EPILOG,

@@ -118,7 +118,9 @@ def read_fleet(folder: Path, reduce: Reduce) -> Fleet:
         node = Node(number, _title(boot_id, run), reduction, ahead_s, error_s, rows.name == JOURNAL)
         nodes.append(Recorded(boot_id, rows, run, node))
         if node.is_lost:
-            remarks.append(f"{node.title} was lost: its rows end at {node.last_s:.1f} s")
+            remarks.append(
+                f"{node.title} was lost, or still records: its rows end at {node.last_s:.1f} s"
+            )
     first = nodes[0]
     start_utc_ns = first.start_utc_ns
     if start_utc_ns is not None:

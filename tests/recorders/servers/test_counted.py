@@ -214,3 +214,17 @@ def test_what_programs_count_under_its_names_is_left_out_and_said(tmp_path: Path
     rows = made.run(2.0)
     assert rows[0]["count_tokens_out"] == "0"
     assert any(row["event"] == "note:counted_elsewhere tokens_out 7" for row in rows)
+
+
+def test_a_phase_within_a_long_request_is_not_said_to_have_no_tokens(tmp_path: Path) -> None:
+    """128 tokens are made for 20 s, and all counted at the end: what a cut counts is flagged."""
+    made = rig(tmp_path, Requests((2.0, 22.0, 128)).page)
+    made.at(5.0, do="begin", phase="running", label="cut", id=1)
+    made.at(15.0, do="end", id=1)
+    made.at(16.0, do="begin", phase="running", label="rest", id=2)
+    made.at(23.0, do="end", id=2)
+    rows = made.run(24.0)
+    assert counted(made) == {"cut": 0, "rest": 128}
+    (flag,) = (f for f in summary_of(made).flags if f.name == "counted_at_request_end")
+    assert flag.where == "running cut, running rest"
+    assert {row["requests_running"] for row in rows} >= {"1", ""}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from recorders.counts import INFERENCES
 from recorders.summary.figures import Summary
 from wattui.analysis.fit import (
     FigureName,
@@ -73,7 +74,8 @@ def fits_of(
     sources: Sequence[FitSource], against: Against, figure: FigureName, domain: str, origin: str
 ) -> Fits:
     """Fit the points of all sources together, and each network and layer apart."""
-    asked = FitRequest(against, figure, domain)
+    per = sources[0].summary.per if sources else INFERENCES
+    asked = FitRequest(against, figure, domain, per=per)
     points, remarks = [], list[str]()
     for source in sources:
         found, missing = read_points(source.network, source.run, source.summary, asked, source.macs)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from recorders.channels import kind_of, total_parts
+from recorders.counts import INFERENCES
 from recorders.source import Origin
 from recorders.summary.figures import INVENTED
 from wattui.analysis.fit import FigureName, FitRequest, read_points
@@ -66,13 +67,15 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Families against a quantity; `network` is the recorded workload, if known."""
+    """Families against a quantity; `network` is the recorded workload, if known, and `per` the
+    count in the place of inferences."""
 
     against: Against
     figure: FigureName
     network: str
     devices: tuple[DeviceSum, ...]
     families: tuple[Family, ...]
+    per: str = INFERENCES
 
     @property
     def of_what(self) -> str:
@@ -124,7 +127,7 @@ def sizes_of(
     sizes = [size for family in found for size in family.sizes]
     origins = {name: each.origin for name, each in summary.running.domains.items()}
     devices = tuple(devices_of(origins, sizes, domain))
-    return Sizes(against, figure, source.network, devices, found)
+    return Sizes(against, figure, source.network, devices, found, summary.per)
 
 
 def devices_of(

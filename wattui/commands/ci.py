@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from recorders.summary.figures import INVENTED
-from recorders.summary.per import in_place
 from wattui.analysis.compare import ALPHA, Comparison, compare
 from wattui.analysis.doubts import doubts, doubts_of_samples
 from wattui.analysis.effort import (
@@ -215,7 +214,7 @@ def _in_turn(run: Run, options: argparse.Namespace) -> Compared:
     found = _efforts(run)
     ours, theirs = of_side(found, BASELINE), of_side(found, CHANGE)
     others = compare_efforts(ours, theirs, options.alpha, paired=True)
-    pairs = pairs_of(in_place(run.summary, per_of([run], options.per)))
+    pairs = pairs_of(run.in_place(per_of([run], options.per)).summary)
     if pairs is None:
         return (Side(BASELINE, None, {}), Side(CHANGE, None, {})), [], others, [NO_PAIRS]
     return (pairs.a, pairs.b), judged(pairs, options.alpha), others, pairs.remarks

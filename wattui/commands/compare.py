@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recorders.summary.bases import BASES
-from recorders.summary.per import in_place
 from wattui.analysis.compare import ALPHA, Comparison, GeometricMean, compare, geometric_means
 from wattui.analysis.doubts import doubts, doubts_of_samples, first_of, only_in_one, repeats_needed
 from wattui.analysis.limits import JUDGED_BY, Finding, check
@@ -203,7 +202,7 @@ def _in_turn(given: Sequence[SideFiles], per: str, options: argparse.Namespace) 
     runs = [run for each in given for run in each.runs]
     if len(given) > 1 or len(runs) != 1 or options.published or options.label is not None:
         return None
-    return pairs_of(in_place(runs[0].summary, per))
+    return pairs_of(runs[0].in_place(per).summary)
 
 
 def _sides(given: Sequence[SideFiles], options: argparse.Namespace) -> list[Side]:

@@ -14,7 +14,7 @@ from wattui.analysis.macs import command_macs
 from wattui.analysis.published.results import RESULTS
 from wattui.capture.progress import waiting
 from wattui.commands.inputs import expand, names_of
-from wattui.commands.parser import Parser
+from wattui.commands.parser import Parser, add_per
 from wattui.config import Rate, config_path, load, rate_of
 from wattui.errors import UsageError, unreadable
 from wattui.report.bibliography import bibtex
@@ -28,8 +28,8 @@ from wattui.report.markdown import figure_files
 from wattui.report.overview import report_blocks
 from wattui.report.svg import stacked
 from wattui.runs.latencies import Distribution, NoLatenciesError, read_latencies
-from wattui.runs.naming import naming
-from wattui.runs.recorded import Run, load_run, read_budgets
+from wattui.runs.naming import load_named, naming, per_of
+from wattui.runs.recorded import Run, read_budgets
 from wattui.runs.traces import read_traces
 
 SUFFIXES = (".html", ".md", ".svg")
@@ -72,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
         help="show only this energy (default: all three, total as the headline)",
     )
     made.add_argument("--domain", metavar="NAME", help="domain, such as total, package0, gpu0")
+    add_per(made)
     made.add_argument(
         "--against",
         choices=AGAINST,
@@ -110,7 +111,10 @@ def main(options: argparse.Namespace) -> int:
     wish = _wish(options)
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
         names = names_of(csvs)
-        runs = [_loaded(*each, wish) for each in zip(csvs, names, latencies, strict=True)]
+        found = list(map(load_named, csvs))
+        per = per_of(found, options.per)
+        named = zip((run.in_place(per) for run in found), names, latencies, strict=True)
+        runs = [_loaded(*each, wish) for each in named]
     _check_domain(runs, wish)
     with waiting("drawing"):
         blocks = list(map(cleaned, report_blocks(runs, wish, options.title or _title(names))))
@@ -200,9 +204,9 @@ def _latencies(given: Sequence[str], csvs: Sequence[Path]) -> list[Path | None]:
     return [Path(text) for text in given]
 
 
-def _loaded(csv: Path, name: str, latencies: Path | None, wish: ReportOptions) -> ReportRun:
-    with naming(csv):
-        run, traces = load_run(csv), read_traces(csv)
+def _loaded(run: Run, name: str, latencies: Path | None, wish: ReportOptions) -> ReportRun:
+    with naming(run.csv):
+        traces = read_traces(run.csv)
         explained = _explained(run, wish)
     network, macs = command_macs(run.about.argv, run.summary.per)
     found, why_not = _times(run, latencies)
@@ -216,7 +220,7 @@ def _explained(run: Run, wish: ReportOptions) -> tuple[Budget, ...]:
     if channel not in known:
         return ()
     labels = quoted_labels(run.summary, channel, basis=wish.basis)
-    found = read_budgets(run.csv, labels, channel)
+    found = read_budgets(run.csv, labels, channel, run.summary.per)
     first = [found[0].figure] if found else []
     asked = [wish.figure] if wish.figure else first
     return tuple(budget for budget in found if budget.figure in asked)

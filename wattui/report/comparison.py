@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from recorders.counts import singular
 from wattui.analysis.cells import MOST_SHOWN
 from wattui.analysis.compare import Comparison, compare, geometric_means
 from wattui.analysis.doubts import doubts, doubts_of_samples
@@ -115,7 +116,7 @@ def _table(first: str, found: Sequence[tuple[str, Comparison]], domain: str) -> 
     of_one = len(names) == 1
     figure = "energy while running"
     if rows[0].figure != "energy":
-        figure = f"{rows[0].figure} energy per inference"
+        figure = f"{rows[0].figure} energy per {singular(rows[0].per)}"
     unit = f"{prefix}{rows[0].unit}"
     head = (
         "run",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from recorders.counts import plural
 from recorders.summary.bases import ENERGY, TOTAL
 from recorders.summary.figures import Group, Value
 from wattui.analysis.cells import MOST_SHOWN, is_mixed
@@ -30,7 +31,7 @@ def cost_blocks(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
         groups = [(f", {group.label}", group) for group in loaded.summary.labels[:MOST_SHOWN]]
     for name, group in groups:
         if joules := TOTAL.of(group.domains[domain]):
-            rows.append((f"a million inferences{name}", joules.times(MILLION)))
+            rows.append((f"a million {plural(loaded.summary.per)}{name}", joules.times(MILLION)))
     columns = list(_columns([joules for _, joules in rows], wish))
     caption = f"Energy, money and CO₂, total energy of channel {domain}"
     yield PageTable(

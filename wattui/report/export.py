@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from recorders.counts import singular
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Domain
 from wattui import outputs
@@ -88,6 +89,7 @@ def as_markdown(run: Run) -> str:
 
 def as_svg(run: Run) -> str:
     """A picture of the tables, bars and curves."""
+    run = run.by()
     parts = (
         *summary_parts(run.summary),
         *pictures(
@@ -124,7 +126,7 @@ FORMATS: dict[str, Callable[[Run], str]] = {
 
 
 def _blocks(run: Run) -> Iterator[Block]:
-    summary = run.summary
+    summary = run.by().summary
     running, channel = summary.running, summary.headline
     yield Heading(1, run.csv.name)
     if running is None:
@@ -135,12 +137,12 @@ def _blocks(run: Run) -> Iterator[Block]:
         yield Words(made_from)
         apart = is_mixed(summary)
         if not apart:
-            yield _table("By domain", "domain", running.domains)
+            yield _table("By domain", "domain", running.domains, summary.per)
         repeats = [] if apart else summary.repeats
         for what, groups in (("label", summary.labels), ("repeat", repeats)):
             if channel and groups:
                 named = {str(getattr(group, what)): group.domains[channel] for group in groups}
-                yield _table(f"By {what}, channel {channel}", what, named)
+                yield _table(f"By {what}, channel {channel}", what, named, summary.per)
         yield MEANINGS
     for title, notes in (("Flags", notes_of(summary.flags)), ("Missing", missing_of(run.about))):
         if notes:
@@ -148,10 +150,10 @@ def _blocks(run: Run) -> Iterator[Block]:
     yield facts_of(run.about, run.csv.name, None)
 
 
-def _table(caption: str, what: str, domains: Mapping[str, Domain]) -> PageTable:
+def _table(caption: str, what: str, domains: Mapping[str, Domain], per: str) -> PageTable:
     """Watts, joules and joules per inference, one row for each."""
     factor, unit = energy_unit(known_j(domains.values()))
-    titles = (f"{basis.name} {unit}/inference" for basis in BASES)
+    titles = (f"{basis.name} {unit}/{singular(per)}" for basis in BASES)
     rows = (
         (
             name + origin_word(domain.origin),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from recorders.counts import INFERENCES
 from recorders.source import Origin
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Group, Value
@@ -29,7 +30,8 @@ class JouleRow:
 
 @dataclass(frozen=True, slots=True)
 class JouleRows:
-    """Rows with a suitable unit; `left_out` is the number of rows not shown."""
+    """Rows with a suitable unit; `left_out` is the number of rows not shown, `of` the count in the
+    place of inferences."""
 
     what: str
     origin: str
@@ -38,6 +40,7 @@ class JouleRows:
     logarithmic: bool
     rows: tuple[JouleRow, ...]
     left_out: int
+    of: str = INFERENCES
 
     @property
     def figures(self) -> list[str]:
@@ -50,11 +53,14 @@ class JouleRows:
 
 
 def rows_of(
-    groups: Sequence[tuple[str, Group]], domain: str, only: str | None = None
+    groups: Sequence[tuple[str, Group]],
+    domain: str,
+    only: str | None = None,
+    of: str = INFERENCES,
 ) -> JouleRows | None:
     """Named groups of a summary as rows, in one domain; None if nothing is known of any.
 
-    `only` keeps one of total, dynamic and marginal.
+    `only` keeps one of total, dynamic and marginal; `of` is the count in the place of inferences.
     """
     found = []
     for name, group in groups:
@@ -84,6 +90,7 @@ def rows_of(
         is_wide(known_j),
         tuple(kept),
         len(found) - len(kept),
+        of,
     )
 
 

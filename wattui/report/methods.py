@@ -9,11 +9,12 @@ import shlex
 from collections.abc import Sequence
 
 from recorders.channels import kind_of
+from recorders.counts import count_text, singular
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Domain, PhaseFigures, Summary
 from wattui.analysis.recorded_workload import asked_of
 from wattui.runs.run_json import RunJson
-from wattui.show.quantities import counted, number, prefix_for
+from wattui.show.quantities import number, prefix_for
 
 # Options of a bundled workload that a reader needs to repeat it.
 STATED = ("engine", "device", "threads", "seed")
@@ -115,7 +116,7 @@ def _counted(summary: Summary) -> str:
     if running is None:
         return "Nothing was marked as running"
     n = running.inferences
-    what = f"n = {counted(n, 'inference')}" if n else "Inferences were not counted"
+    what = f"n = {count_text(n, summary.per)}" if n else "Inferences were not counted"
     text = f"{what} in {number(running.seconds)} s"
     if len(summary.labels) > 1:
         text += f", under {len(summary.labels)} labels"
@@ -131,7 +132,8 @@ def _figures(summary: Summary, domain: str | None) -> str:
         return ""
     names = {basis.name: basis.meaning for basis in BASES if basis.of(quoted) is not None}
     energies = "; ".join(f"{name}: {meaning}" for name, meaning in names.items())
-    text = f"Energy per inference is that of channel {domain} ({energies}). " if names else ""
+    of_one = f"Energy per {singular(summary.per)} is that of channel {domain} ({energies}). "
+    text = of_one if names else ""
     if quoted.origin == "estimated":
         return f"{text}The error of the model of the estimate is unknown, and not in ±"
     return text + _uncertainty(summary, quoted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from recorders.counts import plural, singular
 from recorders.source import Origin
 from recorders.summary.bases import BASES, ENERGY, TOTAL
 from recorders.summary.figures import Answers, Domain, Group, Summary
@@ -32,7 +33,7 @@ def tables_of(summary: Summary, domain: str | None) -> Iterator[PageTable]:
         of_all = (
             (name + origin_word(d.origin), d, d.origin) for name, d in running.domains.items()
         )
-        yield _per_inference("By channel", "channel", of_all)
+        yield _per_one("By channel", "channel", of_all, summary.per)
     if domain is None:
         return
     repeats = [] if apart else summary.repeats
@@ -40,23 +41,24 @@ def tables_of(summary: Summary, domain: str | None) -> Iterator[PageTable]:
         if shown := costliest(groups, lambda group: ENERGY.of(group.domains[domain])):
             named = [(str(getattr(group, what)), group) for group in shown]
             caption = f"By {what}, channel {domain}{_few(shown, groups)}"
-            yield group_table(caption, what, named, domain)
+            yield group_table(caption, what, named, domain, summary.per)
     every, quoted = combined(summary, domain), running.domains[domain]
     if found := costliest(every, lambda row: TOTAL.of(row[1])):
         caption = f"Differences and sums of labels, channel {domain}{_few(found, every)}"
         rows = (
             (name + origin_word(quoted.origin), answers, quoted.origin) for name, answers in found
         )
-        yield _per_inference(caption, "labels", rows)
+        yield _per_one(caption, "labels", rows, summary.per)
 
 
 def group_table(
-    caption: str, what: str, groups: Sequence[tuple[str, Group]], domain: str
+    caption: str, what: str, groups: Sequence[tuple[str, Group]], domain: str, per: str
 ) -> PageTable:
-    """Times, rates, power and energies of groups, in one domain."""
+    """Times, rates, power and energies of groups, in one domain; `per` is the count in the place of
+    inferences."""
     domains = [(name, group.domains[domain]) for name, group in groups]
     factor, unit = energy_unit(known_j(d for _, d in domains))
-    head = (what, "s", "inferences", "inferences/s", "running W", *_titles(unit))
+    head = (what, "s", plural(per), f"{plural(per)}/s", "running W", *_titles(unit))
     rows = []
     for (name, group), (_, of_domain) in zip(groups, domains, strict=True):
         count = group.inferences
@@ -104,7 +106,7 @@ def fit_table(found: Fits) -> PageTable:
     head = (
         "series",
         "line",
-        "per inference ± standard error",
+        f"per {singular(found.asked.per)} ± standard error",
         "R²",
         "leave-one-out error %",
     )
@@ -126,11 +128,11 @@ def _power(domains: Mapping[str, Domain], apart: bool) -> PageTable:
     return PageTable("Power and energy", ("channel", *titles, energy), rows)
 
 
-def _per_inference(caption: str, what: str, rows: Iterable[Answered]) -> PageTable:
+def _per_one(caption: str, what: str, rows: Iterable[Answered], per: str) -> PageTable:
     found = list(rows)
     factor, unit = energy_unit(known_j(answers for _, answers, _ in found))
     return PageTable(
-        f"{caption}, per inference",
+        f"{caption}, per {singular(per)}",
         (what, *_titles(unit)),
         tuple((name, *answer_texts(answers, origin, factor)) for name, answers, origin in found),
     )

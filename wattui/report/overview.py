@@ -40,9 +40,11 @@ def _overview(runs: Sequence[ReportRun], wish: ReportOptions) -> Iterator[Block]
             if group is not None
         ]
         named = [(name, group) for _, name, group in quoted]
-        of_each = [run for run, _, _ in quoted]
-        yield _with_flags(group_table(f"Runs, channel {domain}", "run", named, domain), of_each)
-        found = rows_of(named, domain, wish.figure)
+        of_each, per = [run for run, _, _ in quoted], among[0].summary.per
+        yield _with_flags(
+            group_table(f"Runs, channel {domain}", "run", named, domain, per), of_each
+        )
+        found = rows_of(named, domain, wish.figure, per)
         if picture := joules_picture(found, "run"):
             yield picture
     without = [run for run in runs if run.domain(wish) is None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from recorders.counts import plural, singular
 from recorders.summary.budget import Budget
 from recorders.summary.figures import INVENTED, PhaseFigures
 from wattui.analysis.rates import Rates
@@ -67,7 +68,8 @@ def joules_picture(found: JouleRows | None, per: str) -> Picture | None:
         return None
     svg = drawn(lambda width_mm: draw_joules(width_mm, found))
     figures = " and ".join(found.figures) if len(found.figures) < 3 else "total, dynamic, marginal"
-    caption = f"Energy per inference ({figures}) of channel {found.what}, by {per}. Whiskers are ±"
+    energy = f"Energy per {singular(found.of)}"
+    caption = f"{energy} ({figures}) of channel {found.what}, by {per}. Whiskers are ±"
     unknown = any(v.plus_minus is None for row in found.rows for v in row.values.values())
     if found.origin == "estimated":
         caption += "; they leave out the error of the model that estimates are made with"
@@ -80,7 +82,7 @@ def joules_picture(found: JouleRows | None, per: str) -> Picture | None:
         + ", ".join(f"{name} {found.words(row, name)} {found.unit}" for name in row.values)
         for row in found.rows[:12]
     )
-    title = f"Energy per inference by {per}{suffix({found.origin})}"
+    title = f"{energy} by {per}{suffix({found.origin})}"
     caption += f".{_in_the_table(found.left_out)}"
     return Picture("joules", svg, title, caption, instead + ".")
 
@@ -102,9 +104,9 @@ def fit_picture(found: Fits) -> Picture | None:
     svg = drawn(lambda width_mm: draw_fit(width_mm, found))
     asked = found.asked
     caption = (
-        f"{asked.figure.capitalize()} energy per inference of channel {asked.domain} against "
-        f"{asked.against}, with least-squares lines (coefficients ± standard error). Below: the "
-        "line minus each point, in per cent of the point."
+        f"{asked.figure.capitalize()} energy per {singular(asked.per)} of channel {asked.domain} "
+        f"against {asked.against}, with least-squares lines (coefficients ± standard error). "
+        "Below: the line minus each point, in per cent of the point."
     )
     series = shown_series(found)
     if len(series) < len(found.drawn):
@@ -118,7 +120,7 @@ def fit_picture(found: Fits) -> Picture | None:
         for each in series
         if (fit := each.ordinary or each.relative)
     ]
-    title = f"Energy per inference against {asked.against}{suffix({found.origin})}"
+    title = f"Energy per {singular(asked.per)} against {asked.against}{suffix({found.origin})}"
     return Picture("fit", svg, title, caption, "; ".join(lines) + ".")
 
 
@@ -153,12 +155,13 @@ def rates_picture(found: Sequence[Rates]) -> Picture | None:
     every, found = len(found), found[:MOST_ROWS]
     svg = drawn(lambda width_mm: draw_rates(width_mm, found))
     several = any(len(each.per_s) > 1 for each in found)
-    caption = "Inferences per second of each running phase" + (
+    what = f"{plural(found[0].per).capitalize()} per second"
+    caption = f"{what} of each running phase" + (
         "; the line is their median, printed at the right." if several else "."
     )
     caption += _in_the_table(every - len(found))
     instead = "; ".join(f"{each.name} {number(each.median)}" for each in found[:12])
-    return Picture("rates", svg, "Inferences per second", caption, instead + ".", one_column=True)
+    return Picture("rates", svg, what, caption, instead + ".", one_column=True)
 
 
 def _in_the_table(left_out: int) -> str:

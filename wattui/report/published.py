@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from recorders.counts import INFERENCES
 from recorders.summary.bases import BASES
 from wattui.analysis.published.results import published_results
 from wattui.analysis.results import ResultRow
@@ -61,7 +62,9 @@ def published_blocks(runs: Sequence[ReportRun], wish: ReportOptions) -> Iterator
 def _own(run: ReportRun, wish: ReportOptions) -> ResultSet:
     """A run's figures of its headline channel."""
     found, domain = figures_of(run.run, run.name), run.domain(wish)
-    rows = [row for row in found.rows if row.domain in ("", domain) and row.figure in COLUMNS]
+    # What others published is per inference.
+    columns = COLUMNS if found.per == INFERENCES else COLUMNS[:1]
+    rows = [row for row in found.rows if row.domain in ("", domain) and row.figure in columns]
     return ResultSet(found.name, domain, rows)
 
 

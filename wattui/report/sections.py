@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from recorders.counts import count_text, plural, singular
 from recorders.summary.bases import BASES, TOTAL, Basis
 from recorders.summary.figures import Group
 from wattui.analysis.cells import to_quote
@@ -30,7 +31,7 @@ from wattui.report.size_figures import size_blocks
 from wattui.show.budget import cure_text, unknown_texts
 from wattui.show.quantities import counted, energy_unit, number
 from wattui.show.remedies import notes_of
-from wattui.show.summary import coverage_text, estimate_text, figure_text
+from wattui.show.summary import coverage_text, estimate_text, figure_text, token_rates
 
 ORIGIN_WORDS = {
     "measured": "measured",
@@ -89,19 +90,22 @@ def _key(loaded: ReportRun, wish: ReportOptions, group: Group, words: str) -> Bl
     domain = loaded.domain(wish) or ""
     found, origin = group.domains[domain], loaded.domains[domain].origin
     basis = wish.basis or TOTAL
-    value, what = basis.of(found), f"per inference, {basis.name}"
+    per = loaded.summary.per
+    value, what = basis.of(found), f"per {singular(per)}, {basis.name}"
     if value is None and wish.basis is None:
         value, what = found.running_j, "while running"
     if value is None:
         return Words(
-            f"The {basis.name} energy per inference of channel {domain} is unknown{words}."
+            f"The {basis.name} energy per {singular(per)} of channel {domain} is unknown{words}."
         )
     factor, unit = energy_unit([value.value])
     text = figure_text(value, found.origin, factor)
     made_from = [f"{number(group.seconds)} s running"]
     if group.inferences:
-        made_from.append(counted(group.inferences, "inference"))
-        made_from.append(f"{number(group.inferences_per_s)} inferences/s")
+        made_from.append(count_text(group.inferences, per))
+        made_from.append(f"{number(group.inferences_per_s)} {plural(per)}/s")
+        if said := token_rates(per, TOTAL.of(found), found.origin):
+            made_from.append(said)
     if found.running_w is not None:
         made_from.append(f"{number(found.running_w)} W")
     if loaded.summary.repeats:
@@ -164,7 +168,7 @@ def _power(loaded: ReportRun) -> Iterator[Block]:
 
 
 def _joules(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
-    yield Heading(3, "Energy per inference")
+    yield Heading(3, f"Energy per {singular(loaded.summary.per)}")
     running, domain = loaded.summary.running, loaded.domain(wish)
     labels = loaded.summary.labels
     if running is None or domain is None:
@@ -176,7 +180,7 @@ def _joules(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
         groups = [(f"repeat {group.repeat}", group) for group in loaded.summary.repeats]
     elif not labels:
         per, groups = "run", [("running", running)]
-    found = rows_of(groups, domain, wish.figure)
+    found = rows_of(groups, domain, wish.figure, loaded.summary.per)
     missing = [basis for basis in BASES if basis.of(running.domains[domain]) is None]
     if found is not None and (picture := joules_picture(found, per)):
         yield picture
@@ -221,7 +225,7 @@ def _sizes(loaded: ReportRun, wish: ReportOptions) -> Iterator[Block]:
 
 
 def _times(loaded: ReportRun) -> Iterator[Block]:
-    rates = rates_of(loaded.summary.phases)
+    rates = rates_of(loaded.summary.phases, loaded.summary.per)
     if not loaded.latencies and not rates:
         return
     yield Heading(3, "Latency and throughput")

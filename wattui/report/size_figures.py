@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from recorders.counts import singular
 from wattui.analysis.published import published
 from wattui.analysis.sizes import DeviceSum, Sizes
 from wattui.clean import name_of
@@ -30,7 +31,7 @@ def energy_picture(found: Sizes) -> Picture:
     """Energy of each device against size."""
     curves = energy_curves(found)
     caption = (
-        f"{found.figure.capitalize()} energy per inference against {found.against}: "
+        f"{found.figure.capitalize()} energy per {singular(found.per)} against {found.against}: "
         f"{_medians(found)}{', joined by lines' if found.families[0].joined else ''}"
     )
     if found.repeats[1] > 1:
@@ -39,7 +40,7 @@ def energy_picture(found: Sizes) -> Picture:
     if len(curves) < (every := count_curves(found)):
         caption += f" The {len(curves)} costliest of {every} curves are drawn."
     origins = {device.origin for device in found.devices}
-    title = f"Energy per inference against {found.of_what}{suffix(origins)}"
+    title = f"Energy per {singular(found.per)} against {found.of_what}{suffix(origins)}"
     svg = drawn(lambda width_mm: draw_energies(width_mm, found))
     instead = "; ".join(
         f"{curve.name} from {_joules(min(curve.medians))} to {_joules(max(curve.medians))}"
@@ -100,7 +101,8 @@ def size_table(found: Sizes) -> PageTable:
         for size, row in zip(sizes, medians, strict=True)
     )
     head = ("label", found.against, "repeats", f"latency {prefix}s", *titles)
-    return PageTable(f"Medians over repeats, {found.figure} energy per inference", head, rows)
+    caption = f"Medians over repeats, {found.figure} energy per {singular(found.per)}"
+    return PageTable(caption, head, rows)
 
 
 def _place(x: float, found: Sizes) -> str:

@@ -14,7 +14,7 @@ from recorders.json_parts import WrongPartError
 from recorders.runfile import json_path
 from recorders.summary.budget import Budget, budgets
 from recorders.summary.figures import VERSION, Summary
-from recorders.summary.per import by
+from recorders.summary.per import by, in_place
 from recorders.summary.reduction import Reduction
 from recorders.summary.stated import is_counted, with_count
 from recorders.summary.summary import summarise
@@ -48,6 +48,10 @@ class Run:
         Raises NotCountedError if it has no such count.
         """
         return replace(self, summary=by(self.summary, per))
+
+    def in_place(self, name: str) -> Run:
+        """The run with this count in the place of inferences, even if it has none."""
+        return replace(self, summary=in_place(self.summary, name))
 
 
 @dataclass(frozen=True, slots=True)

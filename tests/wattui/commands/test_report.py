@@ -17,7 +17,7 @@ import pytest
 
 from recorders.rows import FIXED_COLUMNS
 from recorders.runfile import json_path
-from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished, written
+from tests.support.made_runs import B1, B8, B64, IDLE, TOKENS, Part, finished, written
 from wattui.commands import report as report_command
 from wattui.errors import UsageError
 
@@ -95,6 +95,20 @@ def test_a_page_has_headline_figures_tables_and_recording(csv: Path, tmp_path: P
     assert "2023-11-14 22:13:20 UTC" in text
     assert "python infer.py" in text
     assert "modprobe k10temp" in text
+
+
+def test_a_report_of_tokens_is_per_token_or_per_what_is_asked_for(tmp_path: Path) -> None:
+    csv = finished(tmp_path / "llm.csv", [IDLE, TOKENS]).csv
+    found = page(tmp_path, csv)
+    assert "Energy per output token" in found.text("h3")
+    text = whole(found)
+    assert "100 output tokens" in text
+    assert "Wh per million tokens" in text
+    assert "inference" not in text.replace("energy of neural-network inference", "")
+    (tmp_path / "out.html").unlink()
+    assert "Energy per request" in page(tmp_path, csv, "--per", "requests").text("h3")
+    with pytest.raises(UsageError, match="--per images: nothing here counted images"):
+        report(csv, "--per", "images", "-o", tmp_path / "other.html")
 
 
 def test_pictures_and_tables_can_be_read_aloud(csv: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from recorders.counts import singular
 from wattui.analysis.fit import ALL, Fit, FitSeries
 from wattui.analysis.regression import LEAST_SQUARES, Line
 from wattui.analysis.run_fits import Fits
@@ -178,7 +179,8 @@ def _dress(main: Axes, below: Axes, found: Fits, unit: str, x_prefix: str) -> No
     from matplotlib.ticker import MaxNLocator
 
     word = "" if found.origin == "measured" else f"{found.origin} "
-    main.set_ylabel(f"{word}{found.asked.figure} energy\nper inference ({unit})")
+    per = singular(found.asked.per)
+    main.set_ylabel(f"{word}{found.asked.figure} energy\nper {per} ({unit})")
     below.set_ylabel("line − point\n(%)")
     name = X_NAMES[found.asked.against]
     below.set_xlabel(f"{name} ({x_prefix.strip()}MAC)" if _macs(found) else name)

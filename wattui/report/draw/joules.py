@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from recorders.counts import singular
 from recorders.summary.figures import Value
 from wattui.report.draw import style
 from wattui.report.draw.style import INK, SMALL_PT
@@ -42,7 +43,8 @@ def draw_joules(width_mm: float, found: JouleRows) -> Figure:
     height = row_mm * len(found.rows)
     word = "" if found.origin in ("measured", "mixed") else f"{found.origin} "
     title = style.label_lines(
-        f"{word}energy per inference ({found.unit}), channel {found.what}", width_mm - left
+        f"{word}energy per {singular(found.of)} ({found.unit}), channel {found.what}",
+        width_mm - left,
     )
     bottom = BOTTOM_MM + LINE_MM * title.count("\n")
     figure = style.canvas(width_mm, TOP_MM + height + bottom)

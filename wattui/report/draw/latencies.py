@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from recorders.counts import plural
 from wattui.analysis.rates import Rates
 from wattui.report.draw import style
 from wattui.report.draw.style import INK, NARROW_MM, SMALL_PT
@@ -133,7 +134,7 @@ def draw_rates(width_mm: float, found: Sequence[Rates]) -> Figure:
         )  # fmt: skip
     style.name_rows(axes, names)
     thousands = {"": "", "k": "thousand ", "M": "million "}.get(prefix, prefix)
-    axes.set_xlabel(f"{thousands}inferences per second")
+    axes.set_xlabel(f"{thousands}{plural(found[0].per)} per second")
     if axes.get_xscale() == "linear":
         axes.set_xlim(0, max(values) / factor * 1.05)
     style.number_axis(axes.xaxis)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recorders.channels import kind_of
+from recorders.counts import singular
 from recorders.summary.figures import INVENTED
 from wattui.analysis.sizes import DeviceSum, Family, Sizes
 from wattui.report.draw import style
@@ -79,7 +80,7 @@ def draw_latency(width_mm: float, found: Sizes) -> Figure:
     _draw(left, latency, x_factor, time_factor, repeats=False)
     for curve in energies:
         _draw(right, curve, x_factor, factor, repeats=False)
-    _y_axis(left, f"latency\n({time_prefix}s per inference)")
+    _y_axis(left, f"latency\n({time_prefix}s per {singular(found.per)})")
     _y_axis(right, _energy_name(found, unit))
     _legend(room, left, [left, right], 1 + (SECOND_AXIS_MM + 2) / width)
     return figure
@@ -206,7 +207,7 @@ def _y_axis(axes: Axes, name: str) -> None:
 def _energy_name(found: Sizes, unit: str) -> str:
     origins = {device.origin for device in found.devices}
     words = [word for word in INVENTED if origins == {word}]
-    return f"{' '.join([*words, found.figure])} energy\nper inference ({unit})"
+    return f"{' '.join([*words, found.figure])} energy\nper {singular(found.per)} ({unit})"
 
 
 def _legend(room: style.Room, at: Axes, among: Sequence[Axes], left: float) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recorders.counts import column_of
 from recorders.rows import FIXED_COLUMNS
 from recorders.summary.summary import summarise
 from wattui.runs.convert import write_parquet
@@ -21,13 +22,15 @@ START_S = 1_795_962_600.0  # 2026-11-29 14:30:00 UTC
 
 @dataclass
 class MadeNode:
-    """A node in `folder`/node=NAME; `record` appends rows of its power, `batch` inferences each."""
+    """A node in `folder`/node=NAME; `record` appends rows of its power, while it runs with `batch`
+    inferences each, or `batch` of what `counts` names."""
 
     folder: Path
     name: str
     watts: float
     rank: int = 0
     batch: int = 0
+    counts: str = "inferences"
     starts_s: float = 0.0
     columns: Sequence[str] = COLUMNS
     host: str = ""
@@ -43,7 +46,9 @@ class MadeNode:
     def __post_init__(self) -> None:
         self.path = self.folder / f"node={self.name}"
         self.path.mkdir(parents=True)
-        self.journal.write_text(",".join((*FIXED_COLUMNS, *self.columns)) + "\n")
+        self._is_named = self.counts != "inferences"
+        named = (column_of(self.counts),) if self._is_named else ()
+        self.journal.write_text(",".join((*FIXED_COLUMNS, *self.columns, *named)) + "\n")
         self.write_run()
         for note in self.notes:
             self._write([self._row(f"note:{note}")])
@@ -96,6 +101,8 @@ class MadeNode:
             "%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(START_S + self.starts_s + self.time_s)
         )
         count = self.count if self.batch else ""
-        fixed = f"{self.time_s:.6f},{utc},{self.phase},{self.label},,{event},{count}"
+        own = "" if self._is_named else count
+        fixed = f"{self.time_s:.6f},{utc},{self.phase},{self.label},,{event},{own}"
         pairs = (f"{self.energy_j:.6f},{self.watts:.3f}",) * (len(self.columns) // 2)
-        return ",".join((fixed, *pairs)) + "\n"
+        named = (f"{count}",) if self._is_named else ()
+        return ",".join((fixed, *pairs, *named)) + "\n"

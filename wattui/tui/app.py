@@ -32,9 +32,8 @@ from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.confirm import Confirm
 from wattui.tui.screens.main import MainScreen
 from wattui.tui.screens.steady import SteadyCommandPalette
-from wattui.tui.state.fleet import NO_RECORDER, FleetWatch
 from wattui.tui.state.options import Start, with_manual
-from wattui.tui.state.playback import NO_PROCESSES, Following, Playback
+from wattui.tui.state.playback import NO_PROCESSES, NO_RECORDER, Following, Playback
 from wattui.tui.state.session import Session, Stream
 from wattui.tui.terminal.app import TerminalApp
 from wattui.tui.themes import NAME, next_theme, palette_of, themes
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from wattui.capture.stages import Recipe
     from wattui.tui.screens.fleet import FleetScreen
     from wattui.tui.screens.results import ResultsAction
+    from wattui.tui.state.fleet import FleetWatch
     from wattui.tui.terminal.browser import Browser
 
 # Modal screens are imported on first use, so that the graphs appear sooner.

@@ -16,7 +16,7 @@ from textual.events import Resize
 from textual.message import Message
 from textual.widgets import DataTable, Input, Label
 
-from recorders.counts import INFERENCES
+from recorders.counts import INFERENCES, short, singular
 from wattui.clean import one_line
 from wattui.show import plot
 from wattui.show.palette import Palette
@@ -36,7 +36,7 @@ UNKNOWN = "–"
 POWER = "power"
 SUM = "sum"
 WAITING = "Waiting for the first node …"
-NO_FIGURES = "J/inference: – (nothing was counted in a running phase yet)"
+NO_FIGURES = "nothing was counted in a running phase yet"
 # Blanks on both sides of a cell, and the scroll bar.
 PADDING, SCROLL_BAR = 2, 2
 POWER_COLUMNS = 12
@@ -82,7 +82,7 @@ COLUMNS = (
     Column("W", 7, 2, True),
     Column("J", 9, 3, True),
     Column("count", 16, 9, True),
-    Column("J/inference", 12, 7, True),
+    Column(state.J_PER, 14, 7, True),
     Column("of", 22, 10),
     Column(POWER, POWER_COLUMNS, 5),
 )
@@ -226,19 +226,22 @@ class FleetScreen(SteadyScreen[None]):
 
     def _heading(self, column: Column) -> Text:
         arrow = "▼" if state.is_falling(self._by, self._is_reversed) else "▲"
-        title = f"{column.title}{arrow}" if column.title == self._by else column.title
+        title = column.title
+        if title == state.J_PER:
+            title += short(self._now.per) if self._now.per != INFERENCES else "inference"
+        title += arrow if column.title == self._by else ""
         return Text(title, justify="right" if column.is_number else "left")
 
     def _cell(self, column: Column, node: NodeNow, top_w: float, palette: Palette) -> Text:
         if column.title == POWER:
             colour = palette.of_series(0, node.origin == "estimated")
             return Text(spark(node.powers_w, top_w, column.width, self._glyphs), colour)
-        text, style = texts(node)[column.title], ""
+        text, style = texts(node, self._now.per)[column.title], ""
         if column.title == "state":
             style = state_style(node.state, palette)
         elif column.title == "phase":
             style = palette.of_phase(node.phase)
-        elif column.title in ("W", "J", "J/inference") and node.origin == "estimated":
+        elif column.title in ("W", "J", state.J_PER) and node.origin == "estimated":
             style = palette.estimated
         return _aligned(column, text, style)
 
@@ -362,9 +365,8 @@ def fitting(columns: Iterable[Column], width: int) -> tuple[Column, ...]:
     )
 
 
-def texts(node: NodeNow) -> dict[str, str]:
+def texts(node: NodeNow, per: str) -> dict[str, str]:
     """The texts of a node's row; – for what is unknown."""
-    per = node.running and node.running.energy_j / node.running.count
     return {
         "node": node.name,
         "rank": ranks_text(node.facts.ranks),
@@ -374,29 +376,33 @@ def texts(node: NodeNow) -> dict[str, str]:
         "W": number(node.power_w),
         "J": joules(node.energy_j),
         "count": count_text(node.counts),
-        "J/inference": energy_text(per or None),
+        state.J_PER: energy_text(node.j_per(per)),
         "of": node.of_text if node.energy_j is not None else node.why,
     }
 
 
 def sum_texts(now: FleetNow) -> dict[str, str]:
     """The texts of the sum's row."""
-    power, energy, per = now.power_w, now.energy_j, now.j_per_inference
+    power, energy, per = now.power_w, now.energy_j, now.j_per_one
     return {
         "node": SUM,
         "state": now.contains if len(now.contains) <= 12 else now.contains.partition(",")[0],
         "W": number(power.value) if power else UNKNOWN,
         "J": joules(energy.value) if energy else UNKNOWN,
         "count": count_text(now.counts),
-        "J/inference": energy_text(per.value) if per else UNKNOWN,
+        state.J_PER: energy_text(per.value) if per else UNKNOWN,
         "of": now.contains,
     }
 
 
 def headline(now: FleetNow) -> str:
     """Joules per inference of the whole so far, and what the sum contains."""
-    per, power = now.j_per_inference, now.power_w
-    words = [f"{energy_text(per.value)} per inference so far" + _share(per, now)] if per else []
+    per, power = now.j_per_one, now.power_w
+    words = (
+        [f"{energy_text(per.value)} per {singular(now.per)} so far" + _share(per, now)]
+        if per
+        else []
+    )
     words.append(f"sum of {now.contains}")
     if power and power.nodes < len(now.nodes):
         words.append(f"power of {power.nodes} of {counted(len(now.nodes), 'node')}")

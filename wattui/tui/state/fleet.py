@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from recorders.counts import INFERENCES
+from recorders.summary.per import common_per
 from recorders.wire import Message
 from wattui.errors import UsageError
+from wattui.fleet.nodes import NODE, RUN
 from wattui.runs.recorded import natural
 from wattui.show.quantities import counted
 from wattui.tui.state.fleet_node import NodeNow, NodeWatch, State
+from wattui.tui.state.playback import NO_RECORDER
 from wattui.tui.state.session import Stream
 
 LOOK_S = 1.0
@@ -28,8 +31,6 @@ LATE_S = 10.0
 SUMMARIES_S, READING_S = 0.03, 0.3
 # A folder that takes longer for a look does not answer.
 UNANSWERED_S = 5.0
-RUN, NODE = "run=", "node="
-NO_RECORDER = "Watching a fleet, so nothing is recorded or marked here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,21 @@ class FleetNow:
         return dict(sorted(found.items(), key=lambda item: item[0] != INFERENCES))
 
     @property
-    def j_per_inference(self) -> Amount | None:
-        """Joules of the running phases per inference, of the nodes where both are known."""
-        known = [node.running for node in self.nodes if node.running]
-        count = sum(each.count for each in known)
-        return Amount(sum(each.energy_j for each in known) / count, len(known)) if count else None
+    def per(self) -> str:
+        """What the energy is stated per: the usual count that the nodes have in common."""
+        return common_per([[*node.running.counts] for node in self.nodes if node.running])
+
+    @property
+    def j_per_one(self) -> Amount | None:
+        """Joules of the running phases per one of what was counted, of the nodes where both are
+        known."""
+        known = [
+            (node.running.energy_j, n)
+            for node in self.nodes
+            if node.running and (n := node.running.counts.get(self.per))
+        ]
+        count = sum(n for _, n in known)
+        return Amount(sum(energy_j for energy_j, _ in known) / count, len(known)) if count else None
 
     @property
     def contains(self) -> str:
@@ -257,6 +268,8 @@ def _sum(values: Iterable[float | None]) -> Amount | None:
     return Amount(sum(known), len(known)) if known else None
 
 
+# The heading of joules per what is counted is of the whole fleet.
+J_PER = "J/"
 COLUMNS: dict[str, Callable[[NodeNow], Any]] = {
     "node": lambda node: natural(Path(node.name)),
     "rank": lambda node: node.facts.ranks or None,
@@ -266,10 +279,10 @@ COLUMNS: dict[str, Callable[[NodeNow], Any]] = {
     "W": lambda node: node.power_w,
     "J": lambda node: node.energy_j,
     "count": lambda node: node.count and node.count[1],
-    "J/inference": lambda node: node.running and node.running.energy_j / node.running.count,
+    J_PER: lambda node: node.j_per(),
     "of": lambda node: node.of_text or None,
 }
-LARGEST_FIRST = frozenset({"W", "J", "count", "J/inference"})
+LARGEST_FIRST = frozenset({"W", "J", "count", J_PER})
 
 
 def ordered(nodes: Iterable[NodeNow], by: str, is_reversed: bool) -> list[NodeNow]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -18,7 +18,6 @@ from recorders.rows import FIXED_COLUMNS
 from recorders.summary.contents import contents, left_out, missing_parts, quoted_channel
 from recorders.summary.figures import Summary
 from recorders.summary.reduction import Reduction
-from recorders.wire import Message
 from wattui.fleet.publish import JOURNAL, PART, RUN_JSON
 from wattui.runs.lines import lines_of
 from wattui.runs.recorded import reduce_run
@@ -68,7 +67,7 @@ class Running:
     """Joules of a node's running phases, and what was counted in them."""
 
     energy_j: float
-    count: int
+    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +106,13 @@ class NodeNow:
         """What is counted: inferences, or else the first that has a name."""
         return next(((name, n) for name, n in self.counts.items()), None)
 
+    def j_per(self, name: str | None = None) -> float | None:
+        """Joules of its running phases per one of what it counted; by default, of the first."""
+        if self.running is None:
+            return None
+        n = self.running.counts.get(name or next(iter(self.running.counts)))
+        return self.running.energy_j / n if n else None
+
     @property
     def is_there(self) -> bool:
         """Whether its power is that of now."""
@@ -144,12 +150,11 @@ class NodeWatch:
         self._energy_j: float | None = None
         self._drawn: tuple[float, float] | None = None
         self._powers_w: deque[float] = deque(maxlen=MOST_POWERS)
-        self._counts: dict[str, int] = {}
         self._channel: str | None = None
         self._running: Running | None = None
         self._has_changed = False
         self._why = self._error = ""
-        self._grown_s = self._seen_s = now_s
+        self._grown_s = now_s
         self._back_s: float | None = None
 
     @property
@@ -235,7 +240,7 @@ class NodeWatch:
             live.stretch.label if live.stretch and is_there else "",
             self._powers_w[-1] if self._powers_w and is_there else None,
             self._energy_j,
-            self._counts,
+            _counted(live.counts),
             self._running,
             channel or "",
             self._contains(live.reduction),
@@ -264,13 +269,17 @@ class NodeWatch:
             return False
         self._has_changed = False
         try:
-            running = (self._summary or self._live.summary()).running
+            summary = self._summary or self._live.summary()
         except (ValueError, KeyError):  # rows that contradict each other
-            running = None
+            summary = None
+        running = summary.running if summary else None
         domain = running.domains.get(self._channel or "") if running else None
         self._running = None
-        if running and running.inferences and domain and domain.running_j:
-            self._running = Running(domain.running_j.value, running.inferences)
+        if summary and running and domain and domain.running_j:
+            counts = {name: each.count for name, each in running.counts.items() if each.count}
+            if running.inferences:
+                counts = {summary.per: running.inferences} | counts
+            self._running = Running(domain.running_j.value, counts) if counts else None
         return True
 
     @property
@@ -285,14 +294,14 @@ class NodeWatch:
         return contents(self._channel, reduction.energy_channels, missing, left_out(reduction))
 
     def _finish(self) -> None:
-        self.is_finished = True
         try:
             lines = lines_of(self.folder / PART)
             first = max(0, lines.size() - LAST_ROWS)
             self._begin(lines.header(), is_whole=first == 0)
             self._take(list(lines.since(first)))
+            self.is_finished = True
         except NotARunFileError as error:
-            self._why = str(error)
+            self._why, self.is_finished = str(error), True
 
     def _begin(self, header: str, is_whole: bool) -> None:
         """Start over with a file's columns."""
@@ -321,18 +330,10 @@ class NodeWatch:
                 if live.skipped_s < 0:
                     live.skipped_s = time_s
                 live.take(message)
-                self._note(message)
                 self._draw(live, time_s)
             if is_due:
                 self._row_due_s = time_s + STEP_S * NEARLY
         self._has_changed = True
-
-    def _note(self, message: Message) -> None:
-        """Keep what was counted so far."""
-        own = message["inferences"]
-        counts = {INFERENCES: own} if own else {}
-        if counts or message["counts"]:
-            self._counts = {**counts, **message["counts"]}
 
     def _draw(self, live: Live, time_s: float) -> None:
         """Keep the mean power since the last reading of the counter."""
@@ -358,6 +359,12 @@ class NodeWatch:
             return
         self._facts_ns, self._has_changed = changed_ns, True
         self.facts = read_facts(found)
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, int]:
+    """What was counted, inferences first."""
+    found = sorted(counts.items(), key=lambda item: item[0] != INFERENCES)
+    return {name: n for name, n in found if n}
 
 
 def node_file(folder: Path) -> Path:

@@ -31,6 +31,7 @@ BATCH_S = 0.1
 SEEK_ROWS = 1000
 FIRST_ROWS = 100
 NOTHING_TO_MARK = "Playing back a recording, so nothing can be marked"
+NO_RECORDER = "Watching a fleet, so nothing is recorded or marked here"
 NO_PROCESSES = "A recording has no list of processes"
 
 

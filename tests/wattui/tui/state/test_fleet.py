@@ -65,8 +65,8 @@ def test_the_sum_is_that_of_the_nodes_and_joules_per_inference_that_of_the_whole
     assert now.energy_j.value == pytest.approx(2000.0)
     assert now.counts == {"inferences": 600}
     # 3 s of 400 W for 600 inferences: what idled is not in it.
-    assert now.j_per_inference
-    assert now.j_per_inference.value == pytest.approx(2.0)
+    assert now.j_per_one
+    assert now.j_per_one.value == pytest.approx(2.0)
     assert now.contains == "2 nodes"
 
 
@@ -80,8 +80,8 @@ def test_what_was_recorded_before_it_was_watched_is_in_the_figures(run: Path):
     now = Watched(run).fleet.look()
     assert now.energy_j
     assert now.energy_j.value == pytest.approx(80_000.0)
-    assert now.j_per_inference
-    assert now.j_per_inference.value == pytest.approx(10.0)
+    assert now.j_per_one
+    assert now.j_per_one.value == pytest.approx(10.0)
 
 
 def test_a_node_without_new_rows_is_silent_then_lost_and_back(run: Path):
@@ -168,9 +168,24 @@ def test_a_node_that_counts_nothing_is_not_in_joules_per_inference(run: Path):
         node.begin("running")
     watched = Watched(run)
     now = watched.after(2, counting, other)
-    assert now.j_per_inference
-    assert now.j_per_inference.value == pytest.approx(2.0)
-    assert now.j_per_inference.nodes == 1
+    assert now.j_per_one
+    assert now.j_per_one.value == pytest.approx(2.0)
+    assert now.j_per_one.nodes == 1
+
+
+def test_tokens_stand_in_the_place_of_inferences_where_only_they_were_counted(run: Path):
+    nodes = [
+        MadeNode(run, name, 100.0, rank, batch=5, counts="tokens_out")
+        for rank, name in enumerate("ab")
+    ]
+    for node in nodes:
+        node.begin("running")
+    now = Watched(run).after(2, *nodes)
+    assert now.per == "tokens_out"
+    assert now.counts == {"tokens_out": 200}
+    assert now.j_per_one
+    assert now.j_per_one.value == pytest.approx(2.0)
+    assert only(now, "a").j_per(now.per) == pytest.approx(2.0)
 
 
 def test_a_finished_fleet_shows_its_end(run: Path):
@@ -186,8 +201,8 @@ def test_a_finished_fleet_shows_its_end(run: Path):
         assert [node.state for node in now.nodes] == [State.FINISHED] * 2
         assert now.energy_j
         assert now.energy_j.value == pytest.approx(600.0)
-        assert now.j_per_inference
-        assert now.j_per_inference.value == pytest.approx(2.5)
+        assert now.j_per_one
+        assert now.j_per_one.value == pytest.approx(2.5)
         assert now.power_w is None
         assert [node.file for node in now.nodes] == [node.path / "part.parquet" for node in nodes]
         assert told(now) == []
@@ -206,7 +221,7 @@ def test_a_journal_that_was_rewritten_is_read_again(run: Path):
     now = watched.after(1, node)
     assert only(now, "a").phase == "loading"
     assert only(now, "a").energy_j == pytest.approx(300.0)
-    assert now.j_per_inference is None
+    assert now.j_per_one is None
 
 
 def test_files_that_cannot_be_read_are_unknown_with_a_reason(run: Path):

@@ -24,11 +24,12 @@ from wattui.tui.state.fleet_node import NodeNow, NodeWatch, State
 from wattui.tui.state.playback import NO_RECORDER
 from wattui.tui.state.session import Stream
 
-LOOK_S = 1.0
+# A fleet is looked at every second, a large one less often: so many nodes a second.
+LOOK_S, NODES_PER_S, MOST_LOOK_S = 1.0, 32, 5.0
 # A node that begins so long after the first one joined late.
 LATE_S = 10.0
 # Work of one look beside reading new rows: summaries, and files that are read from the beginning.
-SUMMARIES_S, READING_S = 0.03, 0.3
+SUMMARIES_S, READING_S = 0.01, 0.3
 # A folder that takes longer for a look does not answer.
 UNANSWERED_S = 5.0
 
@@ -52,10 +53,12 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class FleetNow:
-    """The nodes at one moment, and what happened so far."""
+    """The nodes at one moment, and what happened so far; `per` is what energy is stated per: the
+    usual count that the nodes have in common."""
 
     nodes: tuple[NodeNow, ...] = ()
     happened: tuple[Happening, ...] = ()
+    per: str = INFERENCES
 
     @property
     def power_w(self) -> Amount | None:
@@ -74,11 +77,6 @@ class FleetNow:
         for node in self.nodes:
             found.update(node.counts)
         return dict(sorted(found.items(), key=lambda item: item[0] != INFERENCES))
-
-    @property
-    def per(self) -> str:
-        """What the energy is stated per: the usual count that the nodes have in common."""
-        return common_per([[*node.running.counts] for node in self.nodes if node.running])
 
     @property
     def j_per_one(self) -> Amount | None:
@@ -142,7 +140,8 @@ class Fleet:
             self._tell(node, wall_s - now_s + watch.quiet_since_s, wall_s)
             nodes.append(node)
         happened = sorted(self._happened, key=lambda each: each.utc_s)
-        return FleetNow(tuple(nodes), tuple(happened))
+        per = common_per([[*node.running.counts] for node in nodes if node.running])
+        return FleetNow(tuple(nodes), tuple(happened), per)
 
     def _work(self, watches: Sequence[NodeWatch], read_until_s: float) -> None:
         """Read files from the beginning and renew summaries, as far as there is time, in turn."""
@@ -202,7 +201,7 @@ class NoRows(Stream):
 
 
 class FleetWatch:
-    """Looks at a fleet every second, in a thread: a shared folder may not answer for long."""
+    """Looks at a fleet again and again, in a thread: a shared folder may not answer for long."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet = fleet
@@ -214,7 +213,7 @@ class FleetWatch:
         self._thread = threading.Thread(target=self._run, name="fleet", daemon=True)
 
     def start(self) -> FleetWatch:
-        """Look for the first time, and then every second."""
+        """Look for the first time, and then every `pause_s`."""
         self._thread.start()
         return self
 
@@ -238,8 +237,13 @@ class FleetWatch:
             except OSError as error:
                 self._error = f"{error.filename or self.fleet.folder}: {error.strerror}"
             self._begun_s = None
-            if self._over.wait(LOOK_S):
+            if self._over.wait(pause_s(len(self.now.nodes))):
                 return
+
+
+def pause_s(nodes: int) -> float:
+    """The time between two looks at a fleet, seconds."""
+    return max(LOOK_S, min(MOST_LOOK_S, nodes / NODES_PER_S))
 
 
 def run_folder(folder: Path) -> Path | None:

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from recorders.channels import kind_of
+from recorders.channels import is_cumulative, kind_of
 from recorders.counts import INFERENCES, names_of
 from recorders.json_parts import WrongPartError
 from recorders.rows import FIXED_COLUMNS
@@ -32,8 +32,9 @@ SILENT_S, LOST_S = 5.0, 30.0
 SILENT_ROWS = 3
 # It is called back for so long.
 BACK_S = 30.0
-# Rows without events are taken once in this time.
-STEP_S, NEARLY = 1.0, 0.9
+# Powers are means over this time. Of rows without events, the last of each look is taken, and of
+# many others one in this time.
+STEP_S, MIDDLE_S = 0.9, 1.5
 # Powers that are kept for the small graph, and rows of a finished recording that are read.
 MOST_POWERS, LAST_ROWS = 60, 600
 
@@ -144,6 +145,8 @@ class NodeWatch:
         self._starts = 0
         self._live: Live | None = None
         self._names: Sequence[str] = ()
+        self._energies: Sequence[int] = ()
+        self._contents = -1, ""
         self._width = 0
         self._row_due_s = self._step_s = 0.0
         self._time_s: float | None = None
@@ -290,8 +293,12 @@ class NodeWatch:
     def _contains(self, reduction: Reduction) -> str:
         if self._summary is not None:
             return self._summary.contents
-        missing = missing_parts(reduction, self._time_s or 0.0)
-        return contents(self._channel, reduction.energy_channels, missing, left_out(reduction))
+        if self._contents[0] != len(reduction.events):
+            missing = missing_parts(reduction, self._time_s or 0.0)
+            channels, without = reduction.energy_channels, left_out(reduction)
+            words = contents(self._channel, channels, missing, without)
+            self._contents = len(reduction.events), words
+        return self._contents[1]
 
     def _finish(self) -> None:
         try:
@@ -310,7 +317,9 @@ class NodeWatch:
             self._why, self._live = "not a run file", None
             return
         self._names, self._width = names_of(columns), len(columns)
-        self._live = Live(columns[len(FIXED_COLUMNS) : len(columns) - len(self._names)])
+        readings = columns[len(FIXED_COLUMNS) : len(columns) - len(self._names)]
+        self._energies = [place for place, name in enumerate(readings) if is_cumulative(name)]
+        self._live = Live([readings[place] for place in self._energies])
         self._live.skipped_s = 0.0 if is_whole else -1.0
         self._why, self._channel = "", None
         self._row_due_s, self._time_s, self._energy_j, self._drawn = 0.0, None, None, None
@@ -329,10 +338,11 @@ class NodeWatch:
             if (cells[EVENT] or is_due) and (message := message_of(cells, self._names)):
                 if live.skipped_s < 0:
                     live.skipped_s = time_s
-                live.take(message)
+                energies = [message["cells"][place] for place in self._energies]
+                live.take({**message, "cells": energies})
                 self._draw(live, time_s)
             if is_due:
-                self._row_due_s = time_s + STEP_S * NEARLY
+                self._row_due_s = time_s + MIDDLE_S
         self._has_changed = True
 
     def _draw(self, live: Live, time_s: float) -> None:
@@ -343,7 +353,7 @@ class NodeWatch:
         if self._energy_j is None:
             return
         since_s, since_j = self._drawn or (time_s, self._energy_j)
-        if self._drawn is None or time_s - since_s >= STEP_S * NEARLY:
+        if self._drawn is None or time_s - since_s >= STEP_S:
             if time_s > since_s:
                 self._powers_w.append((self._energy_j - since_j) / (time_s - since_s))
             self._drawn = time_s, self._energy_j

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -132,11 +132,12 @@ class Fleet:
         for watch in watches:
             watch.look(now_s, wall_s)
         self._work(watches, now_s + READING_S)
-        self._find_late(watches)
+        names = named(watches)
+        self._find_late(watches, names)
         nodes = []
         for watch in watches:
             state = watch.state(now_s, watch.key in self._late)
-            node = watch.now(now_s, state)
+            node = watch.now(now_s, state, names[watch.key])
             self._tell(node, wall_s - now_s + watch.quiet_since_s, wall_s)
             nodes.append(node)
         happened = sorted(self._happened, key=lambda each: each.utc_s)
@@ -157,7 +158,7 @@ class Fleet:
             if self.clock() > until_s:
                 break
 
-    def _find_late(self, watches: Sequence[NodeWatch]) -> None:
+    def _find_late(self, watches: Sequence[NodeWatch], names: Mapping[str, str]) -> None:
         """Note which nodes began after the others."""
         starts = {each.key: at for each in watches if (at := each.facts.start_utc_s) is not None}
         first_s = min(starts.values(), default=0.0)
@@ -165,10 +166,8 @@ class Fleet:
             after_s = starts.get(watch.key, first_s) - first_s
             if after_s > LATE_S and watch.key not in self._late:
                 self._late.add(watch.key)
-                name = watch.facts.host or watch.key[:8]
-                self._happened.append(
-                    Happening(starts[watch.key], name, f"joined {after_s:.0f} s late")
-                )
+                what = f"joined {after_s:.0f} s late"
+                self._happened.append(Happening(starts[watch.key], names[watch.key], what))
 
     def _tell(self, node: NodeNow, quiet_utc_s: float, wall_s: float) -> None:
         """Note that a node was lost, or is back."""
@@ -239,6 +238,17 @@ class FleetWatch:
             self._begun_s = None
             if self._over.wait(pause_s(len(self.now.nodes))):
                 return
+
+
+def named(watches: Sequence[NodeWatch]) -> dict[str, str]:
+    """A name for each node: its host, and a rank if several hosts have the same name."""
+    hosts = Counter(watch.host for watch in watches)
+    return {
+        watch.key: watch.host
+        if hosts[watch.host] == 1
+        else f"{watch.host} ({next(iter(watch.facts.ranks), watch.key[:8])})"
+        for watch in watches
+    }
 
 
 def pause_s(nodes: int) -> float:

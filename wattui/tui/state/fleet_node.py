@@ -80,6 +80,7 @@ class NodeNow:
     """
 
     key: str
+    name: str
     facts: Facts
     state: State
     quiet_s: float = 0.0
@@ -96,11 +97,6 @@ class NodeNow:
     why: str = ""
     file: Path | None = None
     grows: bool = False
-
-    @property
-    def name(self) -> str:
-        """The host, or the beginning of the boot's id until that is known."""
-        return self.facts.host or self.key[:8]
 
     @property
     def count(self) -> tuple[str, int] | None:
@@ -221,11 +217,17 @@ class NodeWatch:
             return State.BACK
         return State.LATE if is_late else State.RECORDING
 
-    def now(self, now_s: float, state: State) -> NodeNow:
-        """The node at this moment."""
+    @property
+    def host(self) -> str:
+        """The host's name, or the beginning of the boot's id until that is known."""
+        return self.facts.host or self.key[:8]
+
+    def now(self, now_s: float, state: State, name: str) -> NodeNow:
+        """The node at this moment, by this name."""
         live, channel = self._live, self._channel
         found = NodeNow(
             self.key,
+            name,
             self.facts,
             state,
             now_s - self._grown_s,
@@ -236,6 +238,7 @@ class NodeWatch:
         is_there = found.is_there
         return NodeNow(
             self.key,
+            name,
             self.facts,
             state,
             now_s - self._grown_s,

@@ -173,6 +173,12 @@ def test_a_node_that_counts_nothing_is_not_in_joules_per_inference(run: Path):
     assert now.j_per_one.nodes == 1
 
 
+def test_nodes_of_one_host_name_are_told_apart_by_their_ranks(run: Path):
+    nodes = [MadeNode(run, name, 1.0, rank, host="vm") for rank, name in enumerate("ab")]
+    now = Watched(run).after(1, *nodes, MadeNode(run, "c", 1.0, 2))
+    assert sorted(node.name for node in now.nodes) == ["c", "vm (0)", "vm (1)"]
+
+
 def test_tokens_stand_in_the_place_of_inferences_where_only_they_were_counted(run: Path):
     nodes = [
         MadeNode(run, name, 100.0, rank, batch=5, counts="tokens_out")

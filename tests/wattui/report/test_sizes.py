@@ -75,7 +75,7 @@ def test_medians_over_repeats_are_those_of_the_powers(measured: Run) -> None:
 
 def test_requests_at_once_are_a_curve_but_no_line(tmp_path: Path) -> None:
     loads = [
-        Part("running", 4, watts, f"c{at_once}", 100 * at_once, repeat)
+        Part("running", 4, watts, f"c{at_once}", 0, repeat, {"tokens_out": 100 * at_once})
         for repeat in (1, 2)
         for at_once, watts in ((1, 50.0), (8, 80.0), (32, 120.0))
     ]
@@ -84,9 +84,12 @@ def test_requests_at_once_are_a_curve_but_no_line(tmp_path: Path) -> None:
     options = report_command.parser().parse_args([str(run.csv), "-o", str(out)])
     assert report_command.main(options) == 0
     text = out.read_text()
+    assert "### Energy per output token" in text
+    assert "Total energy per output token against concurrency" in text
+    assert "inference" not in text.partition("### Methods")[0]
     assert "### Against concurrency" in text
     assert "### Energy against" not in text
-    table = size_table(sizes(run, against="concurrency"))
+    table = size_table(sizes(run.by(), against="concurrency"))
     # 4 s of 50, 80 and 120 W each in a GPU and a processor, over 100, 800 and 3,200 tokens.
     assert [row[1:] for row in table.rows] == [
         ("1", "2", "40.00", "2.000", "2.000"),

@@ -52,6 +52,7 @@ HEADLESS_ONLY = (
     "phase_match",
     "inferences",
     "count_match",
+    "per",
 )
 # Errors of writes. Those to files are reported with the file's name, so these are of the output.
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)

@@ -77,7 +77,8 @@ class Copy:
         """Append what is new, in whole lines, and wait until it is stored."""
         with self._csv.open("rb") as local:
             found = os.fstat(local.fileno())
-            identity = found.st_ino
+            # A new column replaces the file, perhaps under the number that an earlier one had.
+            identity = found.st_ino, local.readline(PIECE_BYTES)
             if (identity, found.st_size) == (self._identity, self._position):
                 return
             if identity != self._identity or not self._is_there():
@@ -92,7 +93,8 @@ class Copy:
                 local.seek(self._position)
 
     def _forget(self) -> None:
-        self._identity = self._position = 0
+        self._identity: tuple[int, bytes] | None = None
+        self._position = 0
         self._digest = hashlib.blake2b()
 
     @property
@@ -127,7 +129,7 @@ class Copy:
         finally:
             os.close(descriptor)
 
-    def _copy_all(self, local: BinaryIO, identity: int) -> None:
+    def _copy_all(self, local: BinaryIO, identity: tuple[int, bytes]) -> None:
         """Replace the copy by a whole one."""
         self._forget()
         self._node.path.mkdir(parents=True, exist_ok=True)

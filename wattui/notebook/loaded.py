@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recorders.summary.figures import Summary
+from recorders.summary.per import by
 from wattui.clean import one_line
 from wattui.errors import UsageError
 from wattui.outputs import write_output
@@ -88,7 +89,7 @@ class LoadedRun:
         return Plot(alone(picture.svg(WIDE_MM), picture.title))
 
     def __repr__(self) -> str:
-        return f"<{one_line(str(self.csv))}: {one_line(headline(self.summary).plain)}>"
+        return f"<{one_line(str(self.csv))}: {one_line(headline(by(self.summary)).plain)}>"
 
     def _repr_html_(self) -> str:
         return fragment([*map(cleaned, self._blocks())])
@@ -97,7 +98,7 @@ class LoadedRun:
         loaded = ReportRun(self.csv.stem, self._run, NO_TRACES, "", {})
         yield Heading(4, self.csv.name)
         yield from key_blocks(loaded, ReportOptions())
-        yield from tables_of(self.summary, self.summary.headline)
+        yield from tables_of(by(self.summary), self.summary.headline)
         if flags := notes_of(self.summary.flags):
             yield Notes("Before you quote these figures", flags)
 

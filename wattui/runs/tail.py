@@ -22,7 +22,7 @@ class Tail:
         self.header = ""
         self.is_whole = False
         self.starts = 0
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[int, int, bytes] | None = None
         self._position = 0
 
     def read(self) -> list[str]:
@@ -32,9 +32,10 @@ class Tail:
         """
         with self.path.open("rb") as file:
             status = os.fstat(file.fileno())
-            identity = status.st_dev, status.st_ino
+            header = file.readline(TAIL_BYTES)
+            # A new column replaces the file, perhaps under the number that an earlier one had.
+            identity = status.st_dev, status.st_ino, header
             if identity != self._identity or status.st_size < self._position:
-                header = file.readline(TAIL_BYTES)
                 if not header.endswith(b"\n"):
                     return []
                 self._begin(header, identity)
@@ -51,7 +52,7 @@ class Tail:
         self._position += len(data)
         return data.decode("utf-8", "replace").splitlines(keepends=True)
 
-    def _begin(self, header: bytes, identity: tuple[int, int]) -> None:
+    def _begin(self, header: bytes, identity: tuple[int, int, bytes]) -> None:
         self.header, self._identity = header.decode("utf-8", "replace"), identity
         self._position, self.is_whole = len(header), True
         self.starts += 1

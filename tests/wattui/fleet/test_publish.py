@@ -107,6 +107,18 @@ def test_a_run_file_with_a_new_column_is_copied_as_a_whole(local: Local, node: N
     assert (node.path / JOURNAL).read_text() == local.text
 
 
+def test_a_new_column_is_noticed_even_where_the_file_has_the_same_number(
+    local: Local, node: NodeFolder
+):
+    copy = Copy(local.csv, node)
+    local.add_rows(2)
+    copy.step()
+    wider = local.text.replace("\n", ",\n").replace(",\n", ",count_tokens_out\n", 1)
+    local.csv.write_text(wider)
+    copy.step()
+    assert read(node.path / JOURNAL) == wider
+
+
 @pytest.mark.parametrize("harm", ["removed", "emptied", "folder removed"])
 def test_a_copy_that_was_harmed_is_made_again(local: Local, node: NodeFolder, harm: str):
     copy = Copy(local.csv, node)

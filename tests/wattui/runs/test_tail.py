@@ -55,6 +55,15 @@ def test_a_file_that_was_replaced_is_read_again(csv: Path) -> None:
     assert tail.starts == 2
 
 
+def test_a_file_with_a_new_column_is_read_again_even_under_the_same_number(csv: Path) -> None:
+    tail = Tail(csv)
+    append(csv, "0,1\n")
+    tail.read()
+    csv.write_text("time_s,total_J,count_tokens_out\n0,1,\n1,2,32\n")
+    assert tail.read() == ["0,1,\n", "1,2,32\n"]
+    assert tail.header == "time_s,total_J,count_tokens_out\n"
+
+
 def test_a_file_whose_header_is_not_there_yet_has_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "journal.csv"
     path.write_text("time_s,tot")

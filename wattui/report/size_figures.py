@@ -23,7 +23,8 @@ def size_blocks(found: Sizes) -> Iterator[Block]:
     """Energy against size, latency beside it, and the medians as a table."""
     if found.devices:
         yield energy_picture(found)
-        yield latency_picture(found)
+        if found.of_what == "size":  # of several requests at once, the time of each is not known
+            yield latency_picture(found)
     yield size_table(found)
 
 
@@ -100,7 +101,8 @@ def size_table(found: Sizes) -> PageTable:
         )
         for size, row in zip(sizes, medians, strict=True)
     )
-    head = ("label", found.against, "repeats", f"latency {prefix}s", *titles)
+    time = "latency" if found.of_what == "size" else f"time per {singular(found.per)}"
+    head = ("label", found.against, "repeats", f"{time} {prefix}s", *titles)
     caption = f"Medians over repeats, {found.figure} energy per {singular(found.per)}"
     return PageTable(caption, head, rows)
 

@@ -88,6 +88,8 @@ def test_requests_at_once_are_a_curve_but_no_line(tmp_path: Path) -> None:
     assert "Total energy per output token against concurrency" in text
     assert "inference" not in text.partition("### Methods")[0]
     assert "### Against concurrency" in text
+    assert "Latency and energy" not in text
+    assert "time per output token" in text
     assert "### Energy against" not in text
     table = size_table(sizes(run.by(), against="concurrency"))
     # 4 s of 50, 80 and 120 W each in a GPU and a processor, over 100, 800 and 3,200 tokens.

@@ -166,10 +166,7 @@ class Arithmetic:
                 channel.removeprefix(COUNTER): self._counted(channel, ran, n or 0)
                 for channel in self._reduction.counters
             },
-            {
-                name: self._per_count(name, running, ran, base, is_whole, channels)
-                for name in self._names
-            },
+            self._per_count(running, ran, base, is_whole, channels) if self._names else {},
         )
 
     def _count_of(
@@ -185,21 +182,20 @@ class Arithmetic:
 
     def _per_count(
         self,
-        name: str,
         running: Sequence[Span],
         ran: Stretches,
         base: Baseline,
         is_whole: bool,
         channels: Sequence[str],
-    ) -> PerCount:
-        """Another count than inferences, and joules per unit of it."""
-        n = self._count_of(name, running, ran, is_whole)
-        domains = {channel: self._domain(channel, ran, n, base) for channel in channels}
-        answers = {
-            channel: PerOne(*(getattr(domain, each) for each in PER_INFERENCE))
-            for channel, domain in domains.items()
-        }
-        return PerCount(n, _per_s(n, ran), answers)
+    ) -> dict[str, PerCount]:
+        """The counts other than inferences, and joules per unit of each."""
+        of_all = {channel: self._domain(channel, ran, 1, base) for channel in channels}
+        found = {}
+        for name in self._names:
+            n = self._count_of(name, running, ran, is_whole)
+            each = {channel: _over(domain, n) for channel, domain in of_all.items()}
+            found[name] = PerCount(n, _per_s(n, ran), each)
+        return found
 
     def _counted(self, channel: str, ran: Stretches, n: int) -> Counted:
         """A counter's count while these phases ran."""
@@ -451,3 +447,9 @@ def _course(reduction: Reduction, name: str) -> tuple[list[float], list[int]]:
 
 def _per_s(n: int | None, ran: Stretches) -> float | None:
     return n / ran.seconds if n and ran.seconds > 0 else None
+
+
+def _over(domain: Domain, n: int | None) -> PerOne:
+    """The three energies of a channel, here those of everything that ran, over so many."""
+    known = (getattr(domain, name) for name in PER_INFERENCE)
+    return PerOne(*(value.over(n) if value and n else None for value in known))

@@ -39,6 +39,7 @@ from recorders.summary.overlaps import GroupKey, Overlaps, Stretches, label_of
 from recorders.summary.reduction import Reduction
 from recorders.summary.resolution import edges_j
 from recorders.summary.scatter import Drift, Scatter, drift, scatter
+from recorders.summary.served import served
 from recorders.summary.spans import EnergyWindows, Span, outermost, per_phase, spans, untimed
 from recorders.summary.stats import grouped, quadrature
 from recorders.summary.stats import total as total_of
@@ -134,6 +135,7 @@ class Arithmetic:
         quoted = quoted_channel(reduction)
         self._asked = self._parts or ([quoted] if quoted else [])
         self._names = reduction.count_names
+        self._served = served(reduction)
         # For each count the times at which it is known, and its values there.
         self._counts = {name: _course(reduction, name) for name in (INFERENCES, *self._names)}
         self._starts_s = [span.start_s for span in everything]
@@ -175,7 +177,7 @@ class Arithmetic:
         """What was counted in these phases, which are all of a recording or of a repeat if
         `is_whole`; None if nothing."""
         n = self._counted_in(name, running, ran)
-        if not n and is_whole:
+        if not n and is_whole and name not in self._served:
             parts = groupby(running, self.commands.place)
             n = sum(self._counted_beside(name, list(part)) for _, part in parts)
         return n or None
@@ -188,13 +190,17 @@ class Arithmetic:
         is_whole: bool,
         channels: Sequence[str],
     ) -> dict[str, PerCount]:
-        """The counts other than inferences, and joules per unit of each."""
+        """The counts other than inferences, and joules per unit of each; unknown if the server did
+        not tell what it counted in one of the phases. Of several labels, known counts are added."""
         of_all = {channel: self._domain(channel, ran, 1, base) for channel in channels}
+        is_one = len({span.label for span in running}) == 1
         found = {}
         for name in self._names:
-            n = self._count_of(name, running, ran, is_whole)
-            each = {channel: _over(domain, n) for channel, domain in of_all.items()}
-            found[name] = PerCount(n, _per_s(n, ran), each)
+            n = known = self._count_of(name, running, ran, is_whole)
+            if name in self._served and any(span.counted(name) is None for span in running):
+                known, n = None, None if is_one else n
+            each = {channel: _over(domain, known) for channel, domain in of_all.items()}
+            found[name] = PerCount(n, _per_s(known, ran), each)
         return found
 
     def _counted(self, channel: str, ran: Stretches, n: int) -> Counted:

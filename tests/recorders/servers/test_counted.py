@@ -228,3 +228,23 @@ def test_a_phase_within_a_long_request_is_not_said_to_have_no_tokens(tmp_path: P
     (flag,) = (f for f in summary_of(made).flags if f.name == "counted_at_request_end")
     assert flag.where == "running cut, running rest"
     assert {row["requests_running"] for row in rows} >= {"1", ""}
+
+
+def test_joules_per_token_are_unknown_where_a_phase_s_tokens_are(tmp_path: Path) -> None:
+    """Its energy would be divided by the tokens of the others."""
+    made = rig(tmp_path, lambda t: None if 2.5 <= t < 3.5 else llama(int(100 * t)))
+    for number, (label, begin_s, end_s) in enumerate(
+        (("a", 1.0, 2.0), ("a", 3.0, 4.0), ("b", 5.0, 6.0))
+    ):
+        made.at(begin_s, do="begin", phase="running", label=label, id=number + 1)
+        made.at(end_s, do="end", id=number + 1)
+    made.run(7.0)
+    found = summary_of(made)
+    a, b = (group.counts["tokens_out"] for group in found.labels)
+    assert (a.count, b.count) == (None, 100)
+    assert a.domains["package0"].total_j is None
+    each = b.domains["package0"].total_j
+    assert each is not None
+    assert each.value == pytest.approx(0.01, rel=0.01)
+    assert found.running is not None
+    assert found.running.counts["tokens_out"].domains["package0"].total_j is None

@@ -293,6 +293,8 @@ KINDS = (
 )
 
 
+# Asked again with every row. Not all names of a large fleet fit, but those on a node do.
+@lru_cache(maxsize=4096)
 def kind_of(channel: str) -> Kind:
     """The kind of a channel, on whatever node; a generic one if unknown."""
     return _kind(without_node(channel))
@@ -403,6 +405,7 @@ def device_of_share(share: str) -> str:
     return on_node(node_of(share), without_node(share).split("_")[1])
 
 
+@lru_cache(maxsize=4096)
 def channel_of(column: str) -> str:
     """A column's channel."""
     return column if kind_of(column).unit in UNNAMED else column.rpartition("_")[0]

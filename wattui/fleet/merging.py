@@ -52,6 +52,8 @@ from recorders.texts import OwnNote
 STEP_S = 1e-6
 # Nodes whose clocks put the same phase further apart than this are placed by the phase.
 APART_S = 60.0
+# A channel that was read so near to a node's first or last row was read for as long as the node.
+HELD_S = 2.0
 # Rows that belong to an edge, which is written anew.
 TOLD = (SPAN, COUNT, LATE, QUIET, BLOCK, LOCATED)
 # Notes that are about the whole and written anew, or make no sense for it.
@@ -79,6 +81,11 @@ class Node:
     def name(self) -> str:
         """The beginning of its channels' names."""
         return f"node{self.number}"
+
+    @property
+    def first_s(self) -> float:
+        """The time of its first row."""
+        return self.reduction.events[0].time_s if self.reduction.events else 0.0
 
     @property
     def last_s(self) -> float:
@@ -453,12 +460,12 @@ class _Rows:
             yield row(f"{LOCATED}{time_s:.6f} {' '.join(texts)}")
 
     def last(self) -> dict[str, float]:
-        """The last readings of all nodes."""
+        """What was read in the last row of each node."""
         return self._with_sums(
             {
-                on_node(node.name, channel): last[1]
+                on_node(node.name, channel): value
                 for node in self._nodes
-                for channel, (_, last) in self._ends[node.number].items()
+                for channel, value in node.reduction.events[-1].energy_j.items()
                 if channel != TOTAL
             }
         )
@@ -480,9 +487,10 @@ class _Rows:
         found: dict[str, AtEdge] = {}
         for channel, (first, last) in self._ends[node.number].items():
             value, error_j = self._energies[node.number].at(channel, own_s)
-            if own_s <= first[0]:
+            # Of what a node used before it came, and after it was lost, nothing is known.
+            if own_s <= first[0] <= node.first_s + HELD_S:
                 value, error_j = first[1], 0.0
-            elif own_s >= last[0]:
+            elif own_s >= last[0] >= node.last_s - HELD_S:
                 value, error_j = last[1], 0.0
             if value is not None:
                 read[channel] = value
@@ -634,7 +642,7 @@ def _lost(
             yield EventRow(time_s, text, "", "", None, None, {})
             for name in own:
                 yield EventRow(time_s, LOST + name, "", "", None, None, {})
-        begun_s = course(node.reduction.events[0].time_s) if node.reduction.events else 0.0
+        begun_s = course(node.first_s)
         before = [
             edge.phase.name
             for edge in edges

@@ -23,7 +23,7 @@ def is_plain(span: Span) -> bool:
     return not (span.begin.is_late or span.end.is_late)
 
 
-@examples(40)
+@examples(25)
 @given(SCHEDULE, FAILING, FAILING, st.floats(-0.5, 0.5))
 def test_phases_have_the_energies_of_the_nodes_phases(
     schedule: list[tuple[str, str, float, int]],
@@ -53,7 +53,9 @@ def test_phases_have_the_energies_of_the_nodes_phases(
                     continue
                 assert found_j is not None, name
                 assert abs(found_j - energy_j) < 1e-5, name
-        if all(phase.energy_j.get(name) is not None for name in whole.summed["total"]):
-            total_j = phase.energy_j["total"]
-            parts_j = sum(phase.energy_j[name] or 0.0 for name in whole.summed["total"])
-            assert total_j is None or abs(total_j - parts_j) < 1e-5
+        # A sum whose parts were not all read is bridged by itself.
+        summed = [phase.energy_j.get(name) for name in whole.summed["total"]]
+        known = [energy_j for energy_j in summed if energy_j is not None]
+        total_j = phase.energy_j["total"]
+        if total_j is not None and len(known) == len(summed) and not phase.bridged_j:
+            assert abs(total_j - sum(known)) < 1e-5

@@ -201,3 +201,42 @@ def test_an_undone_mark_gives_its_counts_back(rig: Rig) -> None:
     rig.run(0.7)
     assert span(rig.recorder.reduction, "running").counts == {"requests": 12}
     assert span(reduce_csv(rig.path), "running").counts == {"requests": 12}
+
+
+@pytest.mark.parametrize("harm", ["truncated", "replaced"])
+def test_a_file_that_another_program_harms_keeps_its_counts(rig: Rig, harm: str) -> None:
+    rig.at(0.1, owner=SHELL, do="mark", phase="running")
+    rig.at(0.3, owner=SHELL, do="count", n=32, of="tokens_out")
+    rig.at(1.1, owner=SHELL, do="mark", phase="idle")
+
+    def harming() -> None:
+        if harm == "replaced":
+            rig.path.unlink()
+        rig.path.write_text("")
+
+    rig.when(2.0, harming)
+    rig.at(2.5, owner=SHELL, do="count", n=7, of="tokens_out")
+    rig.run(3.0)
+    recovered = reduce_csv(rig.path.with_name("run.recovered.csv"))
+    assert span(recovered, "running").counts == {"tokens_out": 32}
+    assert span(recovered, "idle").counts == {"tokens_out": 7}
+    assert spans(recovered)[0].counts == spans(rig.recorder.reduction)[0].counts
+
+
+def test_a_count_whose_column_does_not_fit_is_said_and_the_recording_goes_on(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    rig.at(0.1, owner=SHELL, do="mark", phase="running")
+    rig.when(0.2, lambda: monkeypatch.setattr("recorders.runfile.os.replace", full))
+    rig.at(0.3, owner=SHELL, do="count", n=32, of="tokens_out")
+    rig.at(1.1, owner=SHELL, do="mark", phase="idle")
+    rows = rig.run(2.0)
+    said = "note:run_file the count tokens_out is not in the file: No space left on device"
+    assert said in [row["event"] for row in rows]
+    assert "count_tokens_out" not in rows[0]
+    assert all(None not in row for row in rows)
+    assert [row["phase"] for row in rows if row["event"] == "begin"] == ["running", "idle"]
+    assert rows[-1]["package0_J"]

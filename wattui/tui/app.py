@@ -298,6 +298,8 @@ class Dashboard(TerminalApp):
         return True
 
     def _replace_stream(self, stream: Stream) -> None:
+        if isinstance(stream, Playback):
+            stream.is_of_fleet = self._fleet is not None
         self.stream.finish()
         self.main.follow(stream)
         self.main.refresh_bindings()
@@ -537,15 +539,17 @@ class Dashboard(TerminalApp):
 
     def on_fleet_screen_opened(self, event: FleetScreen.Opened) -> None:
         """Show the graphs of a node: what was recorded, or rows as they come."""
+        from wattui.fleet.publish import PART
+
         node, csv = event.node, event.node.file
         if csv is None:
             return
         try:
-            stream = Following(csv, node.name) if node.grows else Playback(csv)
+            stream = Following(csv, csv.with_name(PART)) if node.grows else Playback(csv)
         except UsageError as error:
             self.notify(str(error), severity="error")
             return
-        self._node, stream.is_of_fleet = node.key, True
+        self._node, stream.name = node.key, node.name
         self._replace_stream(stream)
         if node.grows:
             self._seek(stream, stream.length_s)

@@ -435,13 +435,13 @@ def sum_texts(now: FleetNow) -> dict[str, str]:
 
 
 def headline(now: FleetNow) -> str:
-    """Joules per inference of the whole so far, and what the sum contains."""
+    """Joules per what was counted of the whole so far, and what the sums contain."""
     per, power = now.j_per_one, now.power_w
-    words = (
-        [f"{energy_text(per.value)} per {singular(now.per)} so far" + _share(per, now)]
-        if per
-        else []
-    )
+    words = []
+    if per:
+        so_far = "" if all(node.state is State.FINISHED for node in now.nodes) else " so far"
+        figure = f"{energy_text(per.value)} per {singular(now.per)}{so_far}"
+        words.append(figure + _share(per, now))
     words.append(f"sum of {now.contains}")
     if power and power.nodes < len(now.nodes):
         words.append(f"power of {power.nodes} of {counted(len(now.nodes), 'node')}")

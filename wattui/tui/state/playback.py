@@ -38,7 +38,8 @@ NO_PROCESSES = "A recording has no list of processes"
 class Playback(Stream):
     """Delivers the rows of a run file when due. Raises UsageError if it is not a run file.
 
-    `is_of_fleet`: it was opened from the nodes of a fleet, to which one goes back.
+    `name` is the file's, unless it is given another. `is_of_fleet`: it was opened from the nodes of
+    a fleet, to which one goes back.
     """
 
     is_of_fleet = False
@@ -46,7 +47,7 @@ class Playback(Stream):
     def __init__(
         self, path: Path, speed: float = 1.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self.path = path
+        self.path, self.name = path, path.name
         self.speed = speed
         self.paused = False
         self.ended = False
@@ -84,7 +85,7 @@ class Playback(Stream):
         speed = "at full speed" if math.isinf(self.speed) else f"× {self.speed:g}"
         how = "ended" if self.ended else "paused" if self.paused else speed
         how = "seeking" if self.is_seeking else how
-        return f"{self.path.name} {how}"
+        return f"{self.name} {how}"
 
     def poll(self) -> list[Message]:
         """Rows and events that became due since the last call."""
@@ -183,12 +184,14 @@ class Playback(Stream):
 
 
 class Following(Playback):
-    """Playback of a CSV that another process still writes: it goes on with rows as they come, from
-    the end on. Raises UsageError if it is not a run file."""
+    """Playback of a node's journal while it records: it goes on with rows as they come. `finished`
+    is the file that takes its place at the end. Raises UsageError if it is not a run file."""
 
-    def __init__(self, path: Path, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, path: Path, finished: Path, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(path, clock=clock)
-        self._name = name
+        self._finished = finished
         self._growing = self._lines = GrowingLines(path)
         self._header = self._lines.header()
         self._rewind()
@@ -197,7 +200,7 @@ class Following(Playback):
     def title(self) -> str:
         """The node, and whether rows are still shown as they come."""
         how = "ended" if self.ended else "paused" if self.paused else "now"
-        return f"{self._name} {'seeking' if self.is_seeking else how}"
+        return f"{self.name} {'seeking' if self.is_seeking else how}"
 
     def poll(self) -> list[Message]:
         """Rows and events that have come since the last call."""
@@ -208,8 +211,8 @@ class Following(Playback):
                 more = self._growing.since(self._growing.read_to - 1)
                 self._rows = rows_of(more, len(self._header.split(",")))
                 self._next = None if self.ended else next(self._rows, None)
-            except OSError:  # the recording has ended, and is elsewhere
-                self.ended = True
+            except OSError:  # the recording has ended, and is now beside it
+                self.path, self.ended = self._finished, True
         self.length_s = max(self.length_s, self.position_s)
         return found
 

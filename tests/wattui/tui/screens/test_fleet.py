@@ -26,7 +26,7 @@ from wattui.tui.screens.fleet import (
 from wattui.tui.screens.help import Help
 from wattui.tui.state.fleet import Fleet, FleetNow, FleetWatch, NoRows
 from wattui.tui.state.options import Start
-from wattui.tui.state.playback import Following
+from wattui.tui.state.playback import Following, Playback
 
 WORST = "[bold]x[/nothing]\x1b[31m"
 
@@ -197,3 +197,18 @@ async def test_why_a_node_has_no_figures_is_said_on_every_screen(run: Path) -> N
         await pilot.press("end")
         shown = await watched.show(pilot)
         assert "bare: no power sensor" in " ".join(shown.replace("│", " ").split())
+
+
+async def test_a_finished_node_plays_back_from_its_beginning(run: Path) -> None:
+    watched = Watched(run, "left")
+    watched.nodes[0].finish()
+    watched.watch.now = watched.watch.fleet.look()
+    app = watched.app
+    async with app.run_test(size=(120, 35)) as pilot:
+        assert "1.000 J per inference · sum of 1 node" in await watched.show(pilot)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.stream, Playback)
+        assert not isinstance(app.stream, Following)
+        assert app.stream.path == watched.nodes[0].path / "part.parquet"
+        assert "left × 1" in screen(app)

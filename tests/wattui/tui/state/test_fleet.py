@@ -11,7 +11,7 @@ from tests.support.made_fleet import START_S, MadeNode
 from wattui.errors import UsageError
 from wattui.tui.state.fleet import Fleet, FleetNow, ordered, run_folder, wanted
 from wattui.tui.state.fleet_node import NodeNow, State, ranks_text, read_facts
-from wattui.tui.state.playback import Following
+from wattui.tui.state.playback import Following, Playback
 
 ESTIMATED = ("est_cpu_J", "est_cpu_W")
 
@@ -290,7 +290,7 @@ def test_a_playback_of_a_node_goes_on_with_its_rows(run: Path):
     now_s = 0.0
     node = MadeNode(run, "a", 100.0)
     node.record(3)
-    playback = Following(node.journal, "a", lambda: now_s)
+    playback = Following(node.journal, node.path / "part.parquet", lambda: now_s)
     playback.seek(playback.length_s)
     while playback.is_seeking:
         playback.poll()
@@ -303,6 +303,7 @@ def test_a_playback_of_a_node_goes_on_with_its_rows(run: Path):
     assert [message["event"] for message in found][-1] == "begin"
     assert playback.position_s == pytest.approx(4.0)
     assert not playback.ended
-    node.journal.unlink()
+    node.finish()
     playback.poll()
     assert playback.ended
+    assert Playback(playback.path).length_s == pytest.approx(4.0)  # to play it again

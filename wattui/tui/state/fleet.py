@@ -25,7 +25,7 @@ from wattui.tui.state.playback import NO_RECORDER
 from wattui.tui.state.session import Stream
 
 # A fleet is looked at every second, a large one less often: so many nodes a second.
-LOOK_S, NODES_PER_S, MOST_LOOK_S = 1.0, 32, 5.0
+LOOK_S, NODES_PER_S, MOST_LOOK_S = 1.0, 24, 5.0
 # A node that begins so long after the first one joined late.
 LATE_S = 10.0
 # Work of one look beside reading new rows: summaries, and files that are read from the beginning.
@@ -129,9 +129,11 @@ class Fleet:
             if path.name.startswith(NODE) and path.name not in self._watches:
                 self._watches[path.name] = NodeWatch(path, now_s)
         watches = [*self._watches.values()]
+        read_until_s = now_s + READING_S
         for watch in watches:
-            watch.look(now_s, wall_s)
-        self._work(watches, now_s + READING_S)
+            if not (watch.is_new and self.clock() > read_until_s):
+                watch.look(now_s, wall_s)
+        self._work(watches, read_until_s)
         names = named(watches)
         self._find_late(watches, names)
         nodes = []
@@ -235,6 +237,8 @@ class FleetWatch:
                 self.now, self._error = self.fleet.look(), ""
             except OSError as error:
                 self._error = f"{error.filename or self.fleet.folder}: {error.strerror}"
+            except Exception as error:  # else the thread would end, and the screen stand still
+                self._error = f"{self.fleet.folder}: {type(error).__name__}: {error}"
             self._begun_s = None
             if self._over.wait(pause_s(len(self.now.nodes))):
                 return

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ BACK_S = 30.0
 STEP_S, MIDDLE_S = 0.9, 1.5
 # Powers that are kept for the small graph, and rows of a finished recording that are read.
 MOST_POWERS, LAST_ROWS = 60, 600
+NOT_READ, NO_ROWS = "not read yet", "no rows yet"
 
 
 class State(Enum):
@@ -58,7 +58,6 @@ class Facts:
 
     host: str = ""
     ranks: tuple[int, ...] = ()
-    missing_ranks: int = 0
     start_utc_s: float | None = None
     summary: Summary | None = None
 
@@ -152,7 +151,7 @@ class NodeWatch:
         self._channel: str | None = None
         self._running: Running | None = None
         self._has_changed = False
-        self._why = self._error = ""
+        self._why, self._error = NOT_READ, ""
         self._grown_s = now_s
         self._back_s: float | None = None
 
@@ -170,8 +169,15 @@ class NodeWatch:
     def _summary(self) -> Summary | None:
         return self.facts.summary if self.is_finished else None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether it was not looked at yet."""
+        return self._why == NOT_READ
+
     def look(self, now_s: float, wall_s: float) -> None:
         """Read what is new; an error is in `why` until it has gone."""
+        if self.is_new:
+            self._why = ""
         try:
             self._look(now_s, wall_s)
             self._error = ""
@@ -231,30 +237,30 @@ class NodeWatch:
             self.facts,
             state,
             now_s - self._grown_s,
-            why=self._error or self._why or "no rows yet",
+            why=self._error or self._why or NO_ROWS,
         )
         if live is None or self._time_s is None:
             return found
-        is_there = found.is_there
-        return NodeNow(
-            self.key,
-            name,
-            self.facts,
-            state,
-            now_s - self._grown_s,
-            live.stretch.phase if live.stretch and is_there else "",
-            live.stretch.label if live.stretch and is_there else "",
-            self._powers_w[-1] if self._powers_w and is_there else None,
-            self._energy_j,
-            _counted(live.counts),
-            self._running,
-            channel or "",
-            self._contains(live.reduction),
-            kind_of(channel).origin if channel else "",
-            tuple(self._powers_w),
-            self._error or self._why or ("" if channel else "no power sensor"),
-            self._file,
-            not self.is_finished and state is not State.LOST,
+        if found.is_there:
+            stretch = live.stretch
+            found = replace(
+                found,
+                phase=stretch.phase if stretch else "",
+                label=stretch.label if stretch else "",
+                power_w=self._powers_w[-1] if self._powers_w else None,
+            )
+        return replace(
+            found,
+            energy_j=self._energy_j,
+            counts=_counted(live.counts),
+            running=self._running,
+            channel=channel or "",
+            contains=self._contains(live.reduction),
+            origin=kind_of(channel).origin if channel else "",
+            powers_w=tuple(self._powers_w),
+            why=self._error or self._why or ("" if channel else "no power sensor"),
+            file=self._file,
+            grows=not self.is_finished and state is not State.LOST,
         )
 
     def read_all(self) -> None:
@@ -315,7 +321,7 @@ class NodeWatch:
 
     def _begin(self, header: str, is_whole: bool) -> None:
         """Start over with a file's columns."""
-        columns = next(csv.reader([header]), [])
+        columns = header.strip().split(",")
         if tuple(columns[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
             self._why, self._live = "not a run file", None
             return
@@ -393,7 +399,6 @@ def read_facts(found: Any) -> Facts:
     offset_ns = _part(fleet.get("clock")).get("wall_offset_ns")
     listed = fleet.get("ranks")
     ranks = [_part(each).get("rank") for each in listed] if isinstance(listed, list) else []
-    missing = fleet.get("missing_ranks")
     try:
         summary = Summary.from_dict(run["summary"])
     except (WrongPartError, KeyError):
@@ -401,7 +406,6 @@ def read_facts(found: Any) -> Facts:
     return Facts(
         host if isinstance(host, str) else "",
         tuple(rank for rank in ranks if isinstance(rank, int)),
-        missing if isinstance(missing, int) else 0,
         (clock + (offset_ns if isinstance(offset_ns, int | float) else 0)) * 1e-9
         if isinstance(clock, int)
         else None,

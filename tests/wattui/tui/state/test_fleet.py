@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.support.made_fleet import START_S, MadeNode
 from wattui.errors import UsageError
-from wattui.tui.state.fleet import Fleet, FleetNow, ordered, run_folder, wanted
+from wattui.tui.state.fleet import Fleet, FleetNow, FleetWatch, ordered, run_folder, wanted
 from wattui.tui.state.fleet_node import NodeNow, State, ranks_text, read_facts
 from wattui.tui.state.playback import Following, Playback
 
@@ -259,6 +260,39 @@ def test_nodes_sort_by_a_column_with_unknown_ones_last_and_filter_by_text(run: P
     assert names == ["b", "a", "c"]
     assert [node.name for node in ordered(now.nodes, "W", True)] == ["a", "b", "c"]
     assert [node.name for node in now.nodes if wanted(node, "RECORD")] == ["a", "b"]
+
+
+def test_nodes_that_take_long_to_read_come_one_by_one(run: Path):
+    for rank in range(3):
+        MadeNode(run, f"n{rank}", 100.0, rank).record(1)
+    watched = Watched(run)
+
+    def slow_clock() -> float:
+        watched.now_s += 0.2
+        return watched.now_s
+
+    watched.fleet.clock = slow_clock
+    whys = [{node.why for node in watched.fleet.look().nodes} for _ in range(4)]
+    assert whys[0] == {"", "not read yet"}
+    assert whys[-1] == {""}
+
+
+@pytest.mark.parametrize("error", [OSError(116, "Stale file handle"), ValueError("odd")])
+def test_what_goes_wrong_is_said_and_looked_at_again(run: Path, error: Exception):
+    watch = FleetWatch(Fleet(run))
+    look = watch.fleet.look
+
+    def fail() -> FleetNow:
+        raise error
+
+    watch.stop()
+    watch.fleet = SimpleNamespace(folder=run, look=fail)  # type: ignore[assignment]
+    watch._run()
+    assert str(run) in watch.trouble
+    assert str(error.args[-1]) in watch.trouble
+    watch.fleet = SimpleNamespace(folder=run, look=look)  # type: ignore[assignment]
+    watch._run()
+    assert watch.trouble == ""
 
 
 @pytest.mark.parametrize(

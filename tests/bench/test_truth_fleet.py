@@ -15,6 +15,7 @@ from testbench.recording import BenchPhase, BenchRecording, program, surrounding
 from testbench.sandbox import Bench
 from wattui.commands.merge import merge
 from wattui.runs.convert import write_csv
+from wattui.tui.state.fleet import Fleet
 
 from .conftest import MakeBench
 
@@ -120,6 +121,15 @@ def test_the_sum_of_three_nodes_is_that_of_the_closed_form(make_bench: MakeBench
     assert merged_j == pytest.approx(true_work_j, rel=TOLERANCE)
     run = json.loads((tmp_path / "merged.json").read_text())
     assert run["counted_by_rank"] == {str(rank): {"inferences": 7} for rank in range(len(nodes))}
+    now = Fleet(shared / "run=slurm-7.0").look()
+    assert now.states == f"{len(nodes)} finished"
+    assert now.counts == {"inferences": 7 * len(nodes)}
+    assert now.energy_j is not None
+    last_j = [
+        max(float(row["total_J"]) for row in recording.rows if row["total_J"])
+        for recording in found
+    ]
+    assert now.energy_j.value == pytest.approx(sum(last_j))
     # Half a second of clock error moves pictures, never joules.
     for node in nodes:
         run = json.loads((node / "run.json").read_text())

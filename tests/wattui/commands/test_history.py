@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from recorders.summary.figures import Value
-from tests.support.made_runs import IDLE, Part, finished
+from tests.support.made_runs import IDLE, TOKENS, Part, finished
 from wattui.analysis.history import HistoryRun, histories, steps
 from wattui.analysis.results import ResultRow
 from wattui.commands import history
@@ -214,3 +214,20 @@ def test_chance_names_a_step_in_one_history_in_twenty_at_most() -> None:
             found += [point.commit for _, point, _ in steps(histories(runs))] == ["c6"]
     assert named <= 8, "3 expected, 9 at a chance of 0.3 %"
     assert found >= 17
+
+
+def test_a_history_of_tokens_is_per_token_or_per_what_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day, watts in ((1, 50.0), (2, 60.0)):
+        parts = [TOKENS._replace(watts=watts + n, repeat=i) for i, n in enumerate(NOISE_W, 1)]
+        about = {"clock": {"start_utc_ns": 1_700_000_000 * 10**9 + day * DAY_NS}}
+        finished(tmp_path / f"run{day}.csv", [IDLE, *parts], **about)
+    assert run(tmp_path, "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)["histories"]
+    assert found["unit"] == "J/output token"
+    assert [point["value"] for point in found["points"]] == pytest.approx([2.0, 2.4])
+    assert run(tmp_path, "--per", "requests") == 0
+    assert "energy per request, all energy used while running" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="nothing here counted images"):
+        run(tmp_path, "--per", "images")

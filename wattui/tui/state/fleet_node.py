@@ -16,7 +16,7 @@ from recorders.json_parts import WrongPartError
 from recorders.rows import FIXED_COLUMNS
 from recorders.summary.contents import contents, left_out, missing_parts, quoted_channel
 from recorders.summary.figures import Summary
-from recorders.summary.reduction import Reduction
+from recorders.summary.reduction import NOTE, Reduction
 from wattui.fleet.publish import JOURNAL, PART, RUN_JSON
 from wattui.runs.lines import lines_of
 from wattui.runs.recorded import reduce_run
@@ -149,6 +149,7 @@ class NodeWatch:
         self._drawn: tuple[float, float] | None = None
         self._powers_w: deque[float] = deque(maxlen=MOST_POWERS)
         self._channel: str | None = None
+        self._place: int | None = None
         self._running: Running | None = None
         self._has_changed = False
         self._why, self._error = NOT_READ, ""
@@ -269,7 +270,7 @@ class NodeWatch:
             return
         try:
             self._live.backfill(reduce_run(self._file))
-            self._channel = quoted_channel(self._live.reduction)
+            self._quote(self._live)
         except (NotARunFileError, OSError) as error:
             self._why = str(error)
             self._live.skipped_s = 0.0
@@ -330,42 +331,62 @@ class NodeWatch:
         self._energies = [place for place, name in enumerate(readings) if is_cumulative(name)]
         self._live = Live([readings[place] for place in self._energies])
         self._live.skipped_s = 0.0 if is_whole else -1.0
-        self._why, self._channel = "", None
+        self._why, self._channel, self._place = "", None, None
         self._row_due_s, self._time_s, self._energy_j, self._drawn = 0.0, None, None, None
         self._powers_w.clear()
+        self._quote(self._live)
 
     def _take(self, lines: Sequence[str]) -> None:
         live = self._live
         if live is None:
             return
         rows = [*rows_of(lines, self._width)]
-        for place, (time_s, cells) in enumerate(rows, 1):
+        latest = self._latest(rows)
+        for number, (time_s, cells) in enumerate(rows):
             if self._time_s is not None and time_s > self._time_s:
                 self._step_s = time_s - self._time_s
             self._time_s = time_s
-            is_due = time_s >= self._row_due_s or place == len(rows)
+            is_read = self._place is not None and bool(cells[self._place])
+            is_due = number == latest or (is_read and time_s >= self._row_due_s)
             if (cells[EVENT] or is_due) and (message := message_of(cells, self._names)):
                 if live.skipped_s < 0:
                     live.skipped_s = time_s
                 energies = [message["cells"][place] for place in self._energies]
                 live.take({**message, "cells": energies})
-                self._draw(live, time_s)
+                if cells[EVENT].startswith(NOTE):
+                    self._quote(live)
+                if self._place is not None and cells[self._place]:
+                    self._draw(time_s, float(cells[self._place]))
             if is_due:
                 self._row_due_s = time_s + MIDDLE_S
         self._has_changed = True
 
-    def _draw(self, live: Live, time_s: float) -> None:
-        """Keep the mean power since the last reading of the counter."""
-        if self._channel is None:
-            self._channel = quoted_channel(live.reduction)
-        self._energy_j = live.joules.get(f"{self._channel}_J")
-        if self._energy_j is None:
-            return
-        since_s, since_j = self._drawn or (time_s, self._energy_j)
+    def _latest(self, rows: Sequence[tuple[float, Sequence[str]]]) -> int:
+        """The place of the last row in which the headline channel was read, else of the last."""
+        places = range(len(rows) - 1, -1, -1)
+        read = (each for each in places if self._place is None or rows[each][1][self._place])
+        return next(read, len(rows) - 1)
+
+    def _quote(self, live: Live) -> None:
+        """Find the headline channel."""
+        if (channel := quoted_channel(live.reduction)) != self._channel:
+            self._channel, self._energy_j, self._drawn = channel, None, None
+            self._powers_w.clear()
+            column = f"{channel}_J"
+            self._place = (
+                len(FIXED_COLUMNS) + self._energies[live.columns.index(column)]
+                if column in live.columns
+                else None
+            )
+
+    def _draw(self, time_s: float, energy_j: float) -> None:
+        """Keep a reading of the headline channel, and the mean power since the last one."""
+        self._energy_j = energy_j
+        since_s, since_j = self._drawn or (time_s, energy_j)
         if self._drawn is None or time_s - since_s >= STEP_S:
             if time_s > since_s:
-                self._powers_w.append((self._energy_j - since_j) / (time_s - since_s))
-            self._drawn = time_s, self._energy_j
+                self._powers_w.append((energy_j - since_j) / (time_s - since_s))
+            self._drawn = time_s, energy_j
 
     def _read_facts(self) -> None:
         path = self.folder / RUN_JSON

@@ -174,6 +174,21 @@ def test_a_node_that_counts_nothing_is_not_in_joules_per_inference(run: Path):
     assert now.j_per_one.nodes == 1
 
 
+def test_a_row_without_a_total_leaves_energy_and_power_as_they_were_read(run: Path):
+    """As the rows of a slow device, which come between the others."""
+    node = MadeNode(run, "a", 100.0)
+    watched = Watched(run)
+    watched.after(1, node)
+    for _ in range(3):
+        node.record(1)
+        with node.journal.open("a") as file:
+            file.write(f"{node.time_s + 0.05:.6f},,,,,,,12.0,,,\n")
+        now = watched.after(0)
+        watched.now_s += 1.0
+    assert only(now, "a").energy_j == pytest.approx(400.0)
+    assert only(now, "a").powers_w == pytest.approx((100.0,) * 4)
+
+
 def test_nodes_of_one_host_name_are_told_apart_by_their_ranks(run: Path):
     nodes = [MadeNode(run, name, 1.0, rank, host="vm") for rank, name in enumerate("ab")]
     now = Watched(run).after(1, *nodes, MadeNode(run, "c", 1.0, 2))

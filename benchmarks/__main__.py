@@ -23,13 +23,14 @@ MODULES = {
     "memory": "benchmarks.memory",
     "meters": "benchmarks.meters",
     "fleet": "benchmarks.fleet",
+    "nodes": "benchmarks.nodes",
     "dashboard": "benchmarks.dashboard",
     "workloads": "benchmarks.workloads",
     "short": "benchmarks.peers.short",
     "peers": "benchmarks.peers.compare",
     "gpu": "benchmarks.gpu.report",
 }
-OPTIONAL = ("meters", "fleet", "short", "peers", "gpu")
+OPTIONAL = ("meters", "fleet", "nodes", "short", "peers", "gpu")
 
 
 def main() -> int:

@@ -87,7 +87,8 @@ class CsvLines:
         columns = self.header().strip().split(",")
         with self.path.open("rb") as file:
             file.seek(place)
-            text = io.TextIOWrapper(file, encoding="utf-8", newline="", errors="replace")
+            # A lone \r is part of a label, not the end of a line.
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="\n", errors="replace")
             text.readline()
             yield from whole_lines(text, columns)
 

@@ -9,8 +9,9 @@ from recorders.servers.pages import Counter, Page
 
 
 class Epochs:
-    """Adds up what each counter has grown by. One that falls or is gone has begun again at 0, and
-    one that is new began at 0, as the page had none of it before."""
+    """Adds up what each counter has grown by. One that falls has begun again at 0, as have all if
+    all are gone; one that is new began at 0, as the page had none of it before. One that is gone
+    while others go on was left out of the page: if it comes back no lower, it has gone on too."""
 
     def __init__(self) -> None:
         self._shown: dict[Counter, float] = {}
@@ -27,9 +28,12 @@ class Epochs:
             self._born = page.born
             self._shown = dict(page.counters)
             return False
-        shown, self._shown = self._shown, dict(page.counters)
         is_other, self._born = page.born != self._born, page.born
-        fell = {each for each, was in shown.items() if page.counters.get(each, 0.0) < was}
+        shown = self._shown
+        goes_on = any(page.counters.get(each, -1.0) >= was > 0 for each, was in shown.items())
+        gone = {each: was for each, was in shown.items() if each not in page.counters}
+        self._shown = {**(gone if goes_on and not is_other else {}), **page.counters}
+        fell = {each for each, was in shown.items() if self._shown.get(each, 0.0) < was}
         for counter, value in page.counters.items():
             since = 0.0 if is_other or counter in fell else shown.get(counter, 0.0)
             self._grown[counter] = self._grown.get(counter, 0.0) + value - since

@@ -16,6 +16,8 @@ from recorders.servers.specs import Choice
 # The moment at which the process began whose counters these are: a metric, and llama-server's
 # header.
 BORN, BORN_HEADER = "process_start_time_seconds", "process-start-time-unix"
+# What says where a page ends; without either, it ends with the connection.
+_LENGTHS = frozenset({"content-length", "transfer-encoding"})
 MOST_SHOWN = 3
 _DECLARED = re.compile(rb"^(?:# TYPE +)?([A-Za-z_:][\w:]*)(?=[ \t{])", re.M)
 _LIKE_A_COUNT = re.compile(r".*(?:token|request)\w*_(?:total|sum)")
@@ -83,6 +85,8 @@ def read_page(
     else:
         best = ((name, _best(name, ways, declared)) for name, ways in dialect.counts.items())
         counts = {name: found for name, found in best if found}
+    if headers is not None and _is_cut_off(body, headers):
+        raise UnreadableError("the page was cut off")
     gauges = (dialect.running, dialect.waiting) if dialect else (NONE, NONE)
     metrics = {metric for found in (*counts.values(), *gauges) for metric in found.metrics}
     counters = _values(body, metrics | {BORN})
@@ -97,6 +101,11 @@ def read_page(
         waiting,
         (headers or {}).get(BORN_HEADER, "") or " ".join(map(str, sorted(born))),
     )
+
+
+def _is_cut_off(body: bytes, headers: Mapping[str, str]) -> bool:
+    """Whether a page ends within a line, and nothing said where it should end."""
+    return not body.endswith(b"\n") and not _LENGTHS.intersection(headers)
 
 
 def _dialect(declared: set[str]) -> Dialect | None:

@@ -43,6 +43,13 @@ def test_counters_that_are_gone_have_begun_again() -> None:
     assert totals(vllm(a=100), vllm(), vllm(a=120)) == [0, 0, 120]
 
 
+def test_a_counter_that_a_page_lacks_goes_on_when_it_is_back() -> None:
+    """A page may lack some of its lines: what it had counted before is not counted again."""
+    pages = vllm(a=1000, b=50), vllm(b=60), vllm(a=1030, b=60)
+    assert totals(*pages) == [0, 10, 40]
+    assert totals(vllm(a=1000, b=50), vllm(b=60), vllm(a=20, b=60)) == [0, 10, 30]
+
+
 def test_a_restarted_server_that_has_counted_more_than_before_is_known_by_its_start() -> None:
     assert totals(vllm(1.0, a=100), vllm(2.0, a=150)) == [0, 150]
 

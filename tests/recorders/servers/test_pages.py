@@ -222,3 +222,13 @@ def test_a_wrong_address_is_refused_in_a_line(texts: list[str], why: str) -> Non
         parse_servers(texts)
     assert "secret" not in str(raised.value)
     assert not re.search("\n", str(raised.value))
+
+
+def test_a_page_cut_off_within_a_number_is_not_read() -> None:
+    """123456 cut to 1234 would be a restart, and the next page 122,222 tokens that nobody made."""
+    body = b"vllm:generation_tokens_total 1234"
+    with pytest.raises(UnreadableError, match="cut off"):
+        read_page(body, {"content-type": "text/plain"})
+    whole = ({"content-length": "33"}, body), ({"transfer-encoding": "chunked"}, body)
+    for headers, page in (*whole, ({}, body + b"\n")):
+        assert list(read_page(page, headers).counters.values()) == [1234]

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 # The largest possible figure: 10^15 J, as in the rows.
 MOST = 1e15
+# The most per second: a count of 64 bits, over a nanosecond.
+MOST_RATE = 2.0**64 * 1e9
 
 T = TypeVar("T")
 Kind = Callable[[Any], T]
@@ -68,13 +70,18 @@ def whole(found: Any) -> int:
     return found
 
 
-def number(found: Any) -> float:
+def number(found: Any, most: float = MOST) -> float:
     """A number no larger than a possible figure."""
     if isinstance(found, bool) or not isinstance(found, (int, float)):
         raise WrongPartError("not a number")
-    if not abs(found) <= MOST:
+    if not abs(found) <= most:
         raise WrongPartError("out of range")
     return float(found)
+
+
+def rate(found: Any) -> float:
+    """How many there are of something in a second."""
+    return number(found, MOST_RATE)
 
 
 def size(found: Any) -> float:

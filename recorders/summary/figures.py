@@ -23,6 +23,7 @@ from recorders.json_parts import (
     number,
     one_of,
     optional,
+    rate,
     record,
     size,
     text,
@@ -427,11 +428,11 @@ _GROUP = record(
     repeat=_COUNT,
     seconds=size,
     inferences=_COUNT,
-    inferences_per_s=optional(number),
+    inferences_per_s=optional(rate),
     domains=dict_of(_DOMAIN),
     shared=flag,
     counters=dict_of(record(Counted, count=_TALLY, per_inference=_TALLY, of=text)),
-    counts=dict_of(record(PerCount, count=_COUNT, per_s=optional(number), domains=_PER_ONE)),
+    counts=dict_of(record(PerCount, count=_COUNT, per_s=optional(rate), domains=_PER_ONE)),
 )
 _DIFFERENCE = record(Difference, label=text, minus=text, domains=_ANSWERS, counts=dict_of(_PER_ONE))
 _SUM = record(Sum, whole=text, parts=whole, domains=_ANSWERS, counts=dict_of(_PER_ONE))

@@ -95,8 +95,10 @@ def count(n: int = 1, of: str | None = None) -> None:
 
     `of` counts something else, such as tokens_out: a to z, 0 to 9 and _, at most 40 characters, and
     at most 16 such names (docs/run-file.md). Raises TypeError if `n` is not a whole number,
-    ValueError if it has over 64 bits or the name is not allowed.
+    ValueError if it is negative or has over 64 bits, or the name is not allowed.
     """
+    if n < 0:
+        raise ValueError(f"{n} cannot be counted: a count never falls")
     if of is None:
         _here.get().cell[0] += n
     else:

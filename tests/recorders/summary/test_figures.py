@@ -26,6 +26,15 @@ def test_what_was_written_is_read_back(summary: Summary) -> None:
     assert Summary.from_dict(json.loads(json.dumps(summary.to_dict()))) == summary
 
 
+def test_the_largest_counts_are_read_back(tmp_path: Path) -> None:
+    """2^62 in four seconds are more a second than joules can be."""
+    parts = [Part("idle", 5, 10.0), Part("running", 4, 30.0, count=2**62)]
+    found = finished(tmp_path / "run.csv", parts).summary
+    assert found.running is not None
+    assert found.running.inferences == 2**62
+    assert Summary.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
 def total_of(found: Any) -> Any:
     return found["running"]["domains"]["total"]
 

@@ -566,6 +566,12 @@ def test_a_name_that_no_column_can_have_is_refused(name: str, tmp_path: Path) ->
         CountPages(str(tmp_path)).add(1, name)
 
 
+@pytest.mark.parametrize("of", [None, "tokens_out"])
+def test_a_count_never_falls(of: str | None) -> None:
+    with pytest.raises(ValueError, match="-1 cannot be counted"):
+        wattui.count(-1, of=of)
+
+
 def test_a_recording_has_room_for_sixteen_names(tmp_path: Path) -> None:
     pages = CountPages(str(tmp_path))
     for number in range(16):

@@ -84,11 +84,11 @@ class MadeNode:
             rows.append(self._row())
         self._write(rows)
 
-    def finish(self) -> None:
-        """End as a publisher does: as Parquet, with a summary."""
+    def finish(self, **about: Any) -> None:
+        """End as a publisher does: as Parquet, with a summary and what is given for run.json."""
         self.end()
         write_parquet(self.journal, self.path / "part.parquet")
-        self.write_run(summary=summarise(reduce_run(self.journal)).to_dict())
+        self.write_run(summary=summarise(reduce_run(self.journal)).to_dict(), **about)
         self.journal.unlink()
 
     def _write(self, rows: Sequence[str]) -> None:

@@ -36,6 +36,7 @@ from wattui.tui.widgets.lists import RowTable
 
 LOOK_S = 0.5
 UNKNOWN = "–"
+ENDED = (State.FINISHED, State.BROKEN_OFF)
 POWER = "power"
 SUM = "sum"
 WAITING = "Waiting for the first node …"
@@ -63,6 +64,7 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         HelpLine((), "Rows are coming again since a moment ago.", "back"),
         HelpLine((), "Rows are coming, since 10 s or more after the first node's.", "joined late"),
         HelpLine((), "The recording of the node is complete.", "finished"),
+        HelpLine((), "It ended before its command, as its recorder was ended.", "broken off"),
     ),
 }
 
@@ -439,7 +441,7 @@ def headline(now: FleetNow) -> str:
     per, power = now.j_per_one, now.power_w
     words = []
     if per:
-        so_far = "" if all(node.state is State.FINISHED for node in now.nodes) else " so far"
+        so_far = "" if all(node.state in ENDED for node in now.nodes) else " so far"
         figure = f"{energy_text(per.value)} per {singular(now.per)}{so_far}"
         words.append(figure + _share(per, now))
     words.append(f"sum of {now.contains}")
@@ -487,6 +489,7 @@ def state_style(node_state: State, palette: Palette) -> str:
     """The colour of a state."""
     styles = {
         State.LOST: f"bold {palette.alarm}",
+        State.BROKEN_OFF: f"bold {palette.alarm}",
         State.SILENT: palette.estimated,
         State.FINISHED: palette.dim,
         State.STARTING: palette.dim,

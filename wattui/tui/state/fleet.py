@@ -140,7 +140,8 @@ class Fleet:
         for watch in watches:
             state = watch.state(now_s, watch.key in self._late)
             node = watch.now(now_s, state, names[watch.key])
-            self._tell(node, wall_s - now_s + watch.quiet_since_s, wall_s)
+            ended_s = watch.ended_utc_s if watch.is_finished else None
+            self._tell(node, ended_s or wall_s - now_s + watch.quiet_since_s, wall_s)
             nodes.append(node)
         happened = sorted(self._happened, key=lambda each: each.utc_s)
         per = common_per([[*node.running.counts] for node in nodes if node.running])
@@ -172,13 +173,15 @@ class Fleet:
                 self._happened.append(Happening(starts[watch.key], names[watch.key], what))
 
     def _tell(self, node: NodeNow, quiet_utc_s: float, wall_s: float) -> None:
-        """Note that a node was lost, or is back."""
+        """Note that a node was lost or broken off, or is back."""
         before, self._states[node.key] = self._states.get(node.key), node.state
         if node.state is before:
             return
         if node.state is State.LOST:
             self._happened.append(Happening(quiet_utc_s, node.name, "was lost"))
-        elif before is State.LOST:
+        elif node.state is State.BROKEN_OFF:
+            self._happened.append(Happening(quiet_utc_s, node.name, "was broken off"))
+        elif before is State.LOST and node.state is not State.FINISHED:
             self._happened.append(Happening(wall_s, node.name, "is back"))
 
 

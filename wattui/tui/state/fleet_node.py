@@ -43,6 +43,7 @@ class State(Enum):
     """Whether a node records; in the order of a sorted column."""
 
     LOST = "lost"
+    BROKEN_OFF = "broken off"
     SILENT = "silent"
     BACK = "back"
     STARTING = "starting"
@@ -60,6 +61,7 @@ class Facts:
     ranks: tuple[int, ...] = ()
     start_utc_s: float | None = None
     summary: Summary | None = None
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,12 @@ class NodeWatch:
         return self._grown_s
 
     @property
+    def ended_utc_s(self) -> float | None:
+        """The time of day of the last row, by the clock of the first node; None if unknown."""
+        start_s = self.facts.start_utc_s
+        return None if start_s is None or self._time_s is None else start_s + self._time_s
+
+    @property
     def is_to_be_read(self) -> bool:
         """Whether rows before those that were read are needed for its energies."""
         return self._live is not None and not self._live.is_whole and self._summary is None
@@ -208,7 +216,8 @@ class NodeWatch:
     def state(self, now_s: float, is_late: bool) -> State:
         """Whether it records. Notes whether it was lost before."""
         if self.is_finished:
-            return State.FINISHED
+            is_whole = self.facts.status != State.BROKEN_OFF.value
+            return State.FINISHED if is_whole else State.BROKEN_OFF
         quiet_s = now_s - self._grown_s
         slow_s = SILENT_ROWS * self._step_s
         if quiet_s >= max(LOST_S, 2 * slow_s):
@@ -398,7 +407,13 @@ class NodeWatch:
         except (FileNotFoundError, ValueError, RecursionError):
             return
         self._facts_ns, self._has_changed = changed_ns, True
-        self.facts = read_facts(found)
+        before, self.facts = self.facts, read_facts(found)
+        if not self.facts.ranks:  # as of a recorder whose front end was killed
+            self.facts = replace(
+                self.facts,
+                ranks=before.ranks,
+                start_utc_s=before.start_utc_s or self.facts.start_utc_s,
+            )
 
 
 def _counted(counts: Mapping[str, int]) -> dict[str, int]:
@@ -431,6 +446,7 @@ def read_facts(found: Any) -> Facts:
         if isinstance(clock, int)
         else None,
         summary,
+        status if isinstance(status := run.get("status"), str) else "",
     )
 
 

@@ -230,6 +230,18 @@ def test_a_finished_fleet_shows_its_end(run: Path):
         assert told(now) == []
 
 
+def test_a_node_whose_recorder_was_ended_is_broken_off_and_keeps_its_ranks(run: Path):
+    a, b = MadeNode(run, "a", 100.0), MadeNode(run, "b", 100.0, 1)
+    watched = Watched(run)
+    watched.after(3, a, b)
+    b.finish(status="broken off", fleet=None)
+    now = watched.after(2, a)
+    assert only(now, "b").state is State.BROKEN_OFF
+    assert only(now, "b").facts.ranks == (1,)
+    assert only(now, "b").energy_j == pytest.approx(300.0)
+    assert told(now) == [(pytest.approx(3.0, abs=0.01), "b", "was broken off")]
+
+
 def test_a_journal_that_was_rewritten_is_read_again(run: Path):
     """As when a command marks its first phase, so that the time before becomes loading."""
     node = MadeNode(run, "a", 100.0, batch=4)

@@ -36,8 +36,14 @@ class Servers:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The counts that these servers make."""
-        return tuple(dict.fromkeys(name for each in self.scrapers for name in each.names))
+        """The counts that these servers make. One that only some of them make is no count of what
+        all of them did, and is left out unless it was chosen."""
+        chosen = {choice.name for each in self.scrapers for choice in each.spec.choices}
+        usual = [each.names for each in self.scrapers if not each.spec.choices]
+        found = dict.fromkeys(name for each in self.scrapers for name in each.names)
+        return tuple(
+            name for name in found if name in chosen or all(name in names for names in usual)
+        )
 
     def totals(self) -> Mapping[str, int]:
         """Each count since the recording began, as read last; one that is unknown is left out."""

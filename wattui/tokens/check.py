@@ -19,7 +19,7 @@ TIMEOUT_S = 10.0
 def metrics_of(address: Address) -> str:
     """Where a server that has metrics usually has them."""
     parts = urlsplit(address.base)
-    return f"{parts.scheme}://{parts.netloc}/metrics"
+    return f"{parts.scheme}://{parts.netloc}{address.metrics}"
 
 
 def check(address: Address, metrics: str, key_name: str | None = None) -> Iterator[str]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 VERSION = "v1"
 MODELS = "models"
+# Where servers have their metrics; the second is TensorRT-LLM's.
+PAGES = ("/metrics", "/prometheus/metrics")
 MISSING, DENIED, INVALID = 404, (401, 403), (400, 422)
 MOST_SHOWN, MOST_NAMED = 160, 8
 # Longer lines and longer error pages are no answers.
@@ -47,10 +49,12 @@ class RequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is: `base` ends with its version; `endpoint` if the user named one."""
+    """Where a server is: `base` ends with its version; `endpoint` if the user named one; `metrics`
+    is the path of their page."""
 
     base: str
     endpoint: str | None
+    metrics: str = PAGES[0]
 
     def of(self, endpoint: str) -> str:
         """The address of an endpoint."""
@@ -58,7 +62,10 @@ class Address:
 
 
 def parse_address(url: str) -> Address:
-    """The address of a server, of its version or of one of its endpoints. Raises UsageError."""
+    """The address of a server, of its version, of one of its endpoints or of its metrics.
+
+    Raises UsageError.
+    """
     try:
         parts = urlsplit(url)
         known = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
@@ -72,9 +79,11 @@ def parse_address(url: str) -> Address:
     for endpoint in (CHAT, COMPLETION):
         if base.endswith(f"/{endpoint}"):
             return Address(base.removesuffix(f"/{endpoint}"), endpoint)
+    page = max((page for page in PAGES if base.endswith(page)), key=len, default="")
+    base = base.removesuffix(page)
     if not base.endswith(f"/{VERSION}"):
         base = f"{base}/{VERSION}"
-    return Address(base, None)
+    return Address(base, None, page or PAGES[0])
 
 
 class Server:

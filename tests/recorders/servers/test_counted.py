@@ -248,3 +248,17 @@ def test_joules_per_token_are_unknown_where_a_phase_s_tokens_are(tmp_path: Path)
     assert each.value == pytest.approx(0.01, rel=0.01)
     assert found.running is not None
     assert found.running.counts["tokens_out"].domains["package0"].total_j is None
+
+
+def test_what_only_one_of_two_servers_counts_is_no_count_of_both() -> None:
+    """llama-server counts no requests: those of vLLM are not what its energy was used for too."""
+    made = "vllm:generation_tokens_total {0}\nvllm:request_success_total {0}\n"
+    clock = ManualClock()
+    scrapers = [
+        InlineScraper(clock, lambda time_s: made.format(round(time_s * 10))),
+        InlineScraper(clock, lambda time_s: llama(round(time_s * 4))),
+    ]
+    servers = Servers(scrapers)
+    clock.now_ns += 10**9
+    servers.read_now()
+    assert servers.totals() == {"tokens_out": 14}

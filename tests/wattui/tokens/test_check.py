@@ -36,6 +36,13 @@ def test_it_says_the_models_and_what_is_counted_when() -> None:
         ]
 
 
+@pytest.mark.parametrize("page", ["/metrics", "/prometheus/metrics"])
+def test_the_address_of_the_metrics_is_that_of_their_server(page: str) -> None:
+    address = parse_address(f"http://127.0.0.1:8000{page}")
+    assert address.of("models") == "http://127.0.0.1:8000/v1/models"
+    assert metrics_of(address) == f"http://127.0.0.1:8000{page}"
+
+
 def test_without_metrics_it_says_how_to_switch_them_on(capsys: pytest.CaptureFixture[str]) -> None:
     with plug() as device:
         device.answer = lambda path, headers: (

@@ -56,6 +56,11 @@ def named(counts: Mapping[str, T]) -> dict[str, T]:
     return {name: n for name, n in counts.items() if name != INFERENCES}
 
 
+def every(inferences: int | None, others: Counts) -> dict[str, int]:
+    """All counts by name, inferences first if their number is known."""
+    return {**({} if inferences is None else {INFERENCES: inferences}), **others}
+
+
 def growth(before: Counts, after: Counts) -> dict[str, int]:
     """How much each count grew."""
     return {name: n - before.get(name, 0) for name, n in after.items()}

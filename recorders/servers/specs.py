@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 
+from recorders.counts import NAME
 from recorders.meters.meter import SpecError, cut
 from recorders.meters.web import HAS_USER, Address, parse_address
 
@@ -14,7 +15,6 @@ METRICS_PATH = "/metrics"
 EXAMPLE = "http://127.0.0.1:8000/metrics"
 # The variables with a server's credentials begin like this.
 KIND = "tokens"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _CHOICE = re.compile(r"(?:([^={}]*)=)?([A-Za-z_:][\w:]*)\s*(?:\{([^{}]*)\})?", re.A)
 
 
@@ -81,7 +81,7 @@ def _choice(text: str) -> Choice:
         raise SpecError(f"{cut(text)!r} is not a counter: fix: write {EXAMPLE}#METRIC")
     given, metric, labels = match.groups()
     name = name_of(metric) if given is None else given.strip()
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(NAME, name):
         fix = f"fix: name it, as in #tokens_out={cut(metric)}"
         raise SpecError(f"{cut(name)!r} is not the name of a count: {fix}")
     return Choice(name, metric, parse_labels(labels or ""))

@@ -20,7 +20,7 @@ from recorders.channels import (
     kind_of_column,
     with_unit,
 )
-from recorders.counts import INFERENCES, Counts
+from recorders.counts import INFERENCES, Counts, every
 from recorders.texts import OwnNote
 
 GAP, RESET, LOST, NOTE, BEGIN, END = "gap:", "reset:", "lost:", "note:", "begin", "end"
@@ -55,8 +55,7 @@ class EventRow:
     @property
     def every_count(self) -> dict[str, int]:
         """All of its counts."""
-        own = {} if self.inferences is None else {INFERENCES: self.inferences}
-        return {**own, **self.counts}
+        return every(self.inferences, self.counts)
 
     def noted(self, kind: OwnNote) -> str | None:
         """The text of a note of this kind; None if the row is anything else."""

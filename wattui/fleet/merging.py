@@ -23,7 +23,7 @@ from recorders.channels import (
     on_node,
     unit_of,
 )
-from recorders.counts import COUNTED, INFERENCES, Counts, column_of, named, names_of
+from recorders.counts import COUNTED, INFERENCES, Counts, column_of, every, named, names_of
 from recorders.summary.contents import headline, missing_note, summed_parts
 from recorders.summary.failures import Commands, ended_note
 from recorders.summary.located import LOCATED, AtEdge, located, located_text
@@ -532,7 +532,7 @@ class _Rows:
         if usual is not phase:
             yield f"{SPAN}{self._open.index(phase) + 1}"
         self._open.remove(phase)
-        for name, n in together(map(_counts_of, spans)).items():
+        for name, n in together(every(span.inferences, span.counts) for span in spans).items():
             yield count_event(n, name)
         if all(span.aligned for span in spans):
             yield f"{QUIET}after"
@@ -541,11 +541,6 @@ class _Rows:
             before_s = math.fsum(s.end.row_s - s.end.time_s for s in spans) / len(spans)
             begin_s, end_s = phase.begin_s + after_s, phase.end_s - before_s
             yield f"{BLOCK}{begin_s:.6f} {end_s:.6f}"
-
-
-def _counts_of(span: Span) -> Counts:
-    own = {} if span.inferences is None else {INFERENCES: span.inferences}
-    return {**own, **span.counts}
 
 
 def together(counts: Iterable[Counts]) -> dict[str, int]:

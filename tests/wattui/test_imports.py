@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,14 +19,18 @@ HEAVY = {
     "torch",
     "platformdirs",
 }
-REPORT = (
-    "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
-)
+# What only a job of several nodes, or a server of language models, needs.
+OF_FLEETS_AND_SERVERS = ("wattui.fleet.", "wattui.tokens", "recorders.servers", "asyncio", "httpx")
+RECORDED = Path(__file__).parents[1] / "figures" / "recorded" / "bench.csv"
 
 
 def loaded_by(*statements: str) -> set[str]:
     """Top-level modules that a fresh interpreter has after the statements."""
-    script = "\n".join([*statements, REPORT])
+    return {name.partition(".")[0] for name in every_module(*statements)}
+
+
+def every_module(*statements: str) -> set[str]:
+    script = "\n".join([*statements, "import sys; print(*sys.modules, file=sys.stderr)"])
     ended = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
     )
@@ -97,6 +102,20 @@ def test_help_loads_none_of_the_large_libraries(arguments: list[str]) -> None:
     )
     assert "argparse" in modules
     assert not modules & HEAVY
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("from wattui.cli import main", f"main(['summary', {str(RECORDED)!r}])"),
+        ("import recorders.recording",),
+        ("import wattui.tui.start",),
+    ],
+)
+def test_one_machine_loads_nothing_of_fleets_and_servers(statements: tuple[str, ...]) -> None:
+    found = every_module(*statements) - every_module()
+    too_many = {name for name in found if name.startswith(OF_FLEETS_AND_SERVERS)}
+    assert too_many <= {"wattui.fleet.folder"}
 
 
 def test_a_mark_from_a_shell_loads_none_of_the_large_libraries() -> None:

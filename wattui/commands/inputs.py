@@ -10,6 +10,7 @@ from shlex import quote
 
 from recorders.runfile import journal_path
 from wattui.errors import UsageError, unreadable
+from wattui.fleet.folder import run_folders
 from wattui.runs.recorded import find_runs, natural
 from wattui.runs.run_file import is_copy, is_run_file
 
@@ -32,8 +33,6 @@ def expand(patterns: Sequence[str]) -> list[Path]:
 
 def fleets(pattern: str) -> list[Path]:
     """The folders of runs over several nodes that are named by a folder or a pattern."""
-    from wattui.fleet.nodes import run_folders
-
     path = Path(pattern)
     if os.path.isdir(path):
         return run_folders(path)

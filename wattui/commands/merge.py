@@ -16,8 +16,9 @@ from wattui import __version__
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE
+from wattui.fleet.folder import run_folder
 from wattui.fleet.merging import Whole, merged
-from wattui.fleet.nodes import Fleet, Recorded, read_fleet, run_folder
+from wattui.fleet.nodes import Fleet, Recorded, read_fleet
 from wattui.outputs import OutputError, drafted, refusal
 from wattui.runs.identity import identity
 from wattui.runs.naming import load_named, naming

@@ -13,13 +13,12 @@ from typing import Any
 
 from recorders.summary.reduction import Reduction
 from wattui.clean import one_line
-from wattui.errors import UsageError, unreadable
+from wattui.errors import UsageError
+from wattui.fleet.clock import NS_PER_S, Line
+from wattui.fleet.folder import JOURNAL, NODE, PART, RUN, RUN_JSON, nodes_in
 from wattui.fleet.merging import Node
-from wattui.fleet.publish import JOURNAL, PART, RUN_JSON
 from wattui.runs.run_file import NotARunFileError
 
-RUN, NODE = "run=", "node="
-NS_PER_S = 1e9
 MOST_AT_ONCE = 8
 
 Reduce = Callable[[Path, list[str]], Reduction]
@@ -67,32 +66,12 @@ class Fleet:
     start_utc_ns: int | None
 
 
-def run_folders(folder: Path) -> list[Path]:
-    """The runs of fleets in a folder: it, or those in it."""
-    return [folder] if any(_nodes_in(folder)) else sorted(_runs_in(folder))
-
-
-def run_folder(folder: Path) -> Path:
-    """The folder of one run: it, or the only one in it. Raises UsageError."""
-    if not folder.is_dir():
-        raise unreadable(folder, FileNotFoundError())
-    runs = run_folders(folder)
-    if not runs:
-        raise UsageError(
-            f"{folder} has no recording of a fleet: fix: name the folder of --csv DIR/"
-        )
-    if len(runs) > 1:
-        names = ", ".join(each.name for each in runs[:5]) + ", …" * (len(runs) > 5)
-        raise UsageError(f"{folder} has {len(runs)} runs ({names}): fix: name one, {runs[0]}")
-    return runs[0]
-
-
 def read_fleet(folder: Path, reduce: Reduce) -> Fleet:
     """Read all nodes of a run, by `reduce`. Raises UsageError if there is none to be read."""
     remarks: list[str] = []
     absent: list[str] = []
     found: list[tuple[str, Path, Mapping[str, Any], Reduction]] = []
-    places = sorted(_nodes_in(folder))
+    places = sorted(nodes_in(folder))
     with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
         everything = list(pool.map(partial(_read, reduce), places))
     for place, (rows, run, read) in zip(places, everything, strict=True):
@@ -181,10 +160,8 @@ def _starts(
 
 def _offset_ns(told: Mapping[str, Any], own_ns: int) -> tuple[float, float] | None:
     """The first node's clock minus a node's at a time of the latter, and how wrong it may be."""
-    line = _part(told, "line")
     try:
-        drift_ppm = line.get("drift_ppm") or 0.0
-        offset_ns = line["offset_ns"] + drift_ppm * 1e-6 * (own_ns - line["at_ns"])
+        offset_ns = Line(**_part(told, "line")).offset_at_ns(own_ns)
         errors_ns = [float(each["error_ns"]) for each in told.get("offsets", ())]
         return float(offset_ns), max(errors_ns, default=0.0)
     except (KeyError, TypeError, ValueError):
@@ -211,14 +188,6 @@ def _versions(found: Sequence[tuple[str, Path, Mapping[str, Any], Reduction]]) -
     if len(versions - {""}) > 1:
         names = " and ".join(sorted(versions - {""}))
         yield f"the nodes were recorded by wattui {names}: fix: install one version on every node"
-
-
-def _nodes_in(folder: Path) -> Iterator[Path]:
-    return (each for each in folder.glob(f"{NODE}*") if each.is_dir())
-
-
-def _runs_in(folder: Path) -> Iterator[Path]:
-    return (each for each in folder.glob(f"{RUN}*") if each.is_dir() and any(_nodes_in(each)))
 
 
 def _title(boot_id: str, run: Mapping[str, Any]) -> str:

@@ -21,7 +21,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,9 +32,9 @@ from recorders.runfile import json_path
 from recorders.texts import OwnNote
 from recorders.wire import Lines, Message, decode, encode
 from wattui.fleet.election import is_locked
+from wattui.fleet.folder import JOURNAL, PART, RUN_JSON, NodeFolder
 from wattui.outputs import put
 
-PART, RUN_JSON, JOURNAL = "part.parquet", "run.json", "journal.csv"
 # The first node's address, in the folder of the run.
 ADDRESS = "clock.json"
 # How often the local file is looked at, which grows twice a second; how often we say we are well.
@@ -47,20 +46,6 @@ EXISTS = "it exists"
 # Words in new rows after which earlier ones may have changed: a command began to mark its phases,
 # so that they became `loading`, or a mark was undone.
 REWRITES = (f",{LOADING},".encode(), OwnNote.UNDONE.encode())
-
-
-@dataclass(frozen=True, slots=True)
-class NodeFolder:
-    """Where the recording of one node goes: `DIR/run=RUN/node=BOOT_ID`."""
-
-    folder: Path
-    run: str
-    boot_id: str
-
-    @property
-    def path(self) -> Path:
-        """This node's own folder, into which no other writes."""
-        return self.folder / f"run={self.run}" / f"node={self.boot_id}"
 
 
 class Copy:

@@ -17,7 +17,8 @@ from recorders.drafts import replace_file
 from recorders.json_text import json_text
 from recorders.runfile import json_path
 from recorders.wire import Lines, Message, decode, encode
-from wattui.fleet.publish import EXISTS, JOURNAL, RUN_JSON, NodeFolder
+from wattui.fleet.folder import JOURNAL, RUN_JSON, NodeFolder
+from wattui.fleet.publish import EXISTS
 
 CLAIM_S, LAND_S, GIVE_UP_S = 5.0, 30.0, 5.0
 # A process that has not said for so long that it is well waits for the folder.

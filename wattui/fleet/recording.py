@@ -34,7 +34,7 @@ from wattui.fleet.election import (
     lead,
     meeting_place,
 )
-from wattui.fleet.publish import NodeFolder
+from wattui.fleet.folder import NodeFolder
 from wattui.fleet.publisher import Publisher
 from wattui.fleet.ranks import Rank, RankError, read_rank
 from wattui.fleet.timekeeping import Me, Timekeeper

@@ -539,7 +539,7 @@ class Dashboard(TerminalApp):
 
     def on_fleet_screen_opened(self, event: FleetScreen.Opened) -> None:
         """Show the graphs of a node: what was recorded, or rows as they come."""
-        from wattui.fleet.publish import PART
+        from wattui.fleet.folder import PART
 
         node, csv = event.node, event.node.file
         if csv is None:

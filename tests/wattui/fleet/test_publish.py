@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from wattui.fleet import publish, publisher
-from wattui.fleet.publish import ADDRESS, JOURNAL, PART, RUN_JSON, Copy, NodeFolder, Work
+from wattui.fleet.folder import JOURNAL, PART, RUN_JSON, NodeFolder
+from wattui.fleet.publish import ADDRESS, Copy, Work
 from wattui.fleet.publisher import Publisher
 
 HEADER = "time_s,time_utc,phase,label,repeat,event,inferences,sim_cpu_J,sim_cpu_W\n"

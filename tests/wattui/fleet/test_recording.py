@@ -12,7 +12,7 @@ from wattui.capture.signals import Signal, Signals
 from wattui.commands.main_options import main_parser
 from wattui.errors import UsageError
 from wattui.fleet.election import GOING, REFUSED, Leader, Member, Seat, lead
-from wattui.fleet.publish import NodeFolder
+from wattui.fleet.folder import NodeFolder
 from wattui.fleet.ranks import Rank
 from wattui.fleet.recording import GRACE_S, START_S, Launched, Others, attach
 

@@ -17,7 +17,7 @@ from recorders.counts import INFERENCES
 from recorders.summary.per import common_per
 from recorders.wire import Message
 from wattui.errors import UsageError
-from wattui.fleet.nodes import NODE, RUN
+from wattui.fleet.folder import NODE, RUN
 from wattui.runs.recorded import natural
 from wattui.show.quantities import counted
 from wattui.tui.state.fleet_node import NodeNow, NodeWatch, State

@@ -17,7 +17,7 @@ from recorders.rows import FIXED_COLUMNS
 from recorders.summary.contents import contents, left_out, missing_parts, quoted_channel
 from recorders.summary.figures import Summary
 from recorders.summary.reduction import NOTE, Reduction
-from wattui.fleet.publish import JOURNAL, PART, RUN_JSON
+from wattui.fleet.folder import JOURNAL, PART, RUN_JSON
 from wattui.runs.lines import lines_of
 from wattui.runs.recorded import reduce_run
 from wattui.runs.run_file import NotARunFileError

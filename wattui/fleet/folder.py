@@ -1,0 +1,56 @@
+"""The shared folder of a fleet, `DIR/run=ID/node=BOOT_ID/`: its names, and the runs in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wattui.errors import UsageError, unreadable
+
+RUN, NODE = "run=", "node="
+# Of a node: its finished recording, and the copy of one that is not finished.
+PART, RUN_JSON, JOURNAL = "part.parquet", "run.json", "journal.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFolder:
+    """Where the recording of one node goes: `DIR/run=RUN/node=BOOT_ID`."""
+
+    folder: Path
+    run: str
+    boot_id: str
+
+    @property
+    def path(self) -> Path:
+        """This node's own folder, into which no other writes."""
+        return self.folder / f"{RUN}{self.run}" / f"{NODE}{self.boot_id}"
+
+
+def run_folders(folder: Path) -> list[Path]:
+    """The runs of fleets in a folder: it, or those in it."""
+    return [folder] if any(nodes_in(folder)) else sorted(_runs_in(folder))
+
+
+def run_folder(folder: Path) -> Path:
+    """The folder of one run: it, or the only one in it. Raises UsageError."""
+    if not folder.is_dir():
+        raise unreadable(folder, FileNotFoundError())
+    runs = run_folders(folder)
+    if not runs:
+        raise UsageError(
+            f"{folder} has no recording of a fleet: fix: name the folder of --csv DIR/"
+        )
+    if len(runs) > 1:
+        names = ", ".join(each.name for each in runs[:5]) + ", …" * (len(runs) > 5)
+        raise UsageError(f"{folder} has {len(runs)} runs ({names}): fix: name one, {runs[0]}")
+    return runs[0]
+
+
+def nodes_in(folder: Path) -> Iterator[Path]:
+    """The folders of the nodes of a run."""
+    return (each for each in folder.glob(f"{NODE}*") if each.is_dir())
+
+
+def _runs_in(folder: Path) -> Iterator[Path]:
+    return (each for each in folder.glob(f"{RUN}*") if each.is_dir() and any(nodes_in(each)))

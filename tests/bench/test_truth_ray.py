@@ -44,6 +44,8 @@ nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
 tasks = [work.options(scheduling_strategy=There(node, soft=False)) for node in nodes]
 print(ray.get([task.remote(n) for n, task in enumerate(tasks, 1)]), flush=True)
 """
+# A node that is killed leaves its files there.
+OWN = ("TMPDIR", "XDG_RUNTIME_DIR")
 STARTED = "Ray runtime started"
 START_S, BOUND_S = 60.0, 120.0
 USUAL = ("--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--block")
@@ -79,7 +81,7 @@ class Cluster:
             self.rays.append(
                 bench.popen(
                     [ray, "start", *where, *USUAL],
-                    env=surroundings(bench, self.folder),
+                    env=surroundings(bench, self.folder) | dict.fromkeys(OWN, str(own)),
                     cwd=self.folder,
                     stdout=said,
                     stderr=said,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from wattui.capture import process
 from wattui.capture.signals import Signals, taken
+from wattui.commands import summary
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE, UsageError, WattuiError
 from wattui.fleet.cluster import AUTO, RayCluster, check_private, joined
@@ -124,8 +125,18 @@ def _record(
         raise
     shortfalls = driver.end()
     say(*shortfalls)
+    _show(shared)
     lost = [named(state.node) for state in driver.states.values() if state.lost]
     return outcome.status or (INCOMPLETE if shortfalls or lost else 0)
+
+
+def _show(shared: Path) -> None:
+    try:
+        summary.show([f"{shared}/"], summary.Asked())
+    except UsageError as error:
+        say(str(error))
+    else:
+        say(f"one run file: wattui merge {shared} -o run.csv")
 
 
 def _wait_ready(driver: Driver, signals: Signals) -> int:

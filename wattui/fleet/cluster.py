@@ -24,7 +24,7 @@ from wattui.marks import ENVIRONMENT
 
 AUTO = "auto"
 # A node's answer is waited for this long.
-ANSWER_S, VERSION_S = 2.0, 60.0
+ANSWER_S, VERSION_S, CONNECT_S = 2.0, 60.0, 5.0
 # Ray gives the environment of a job in this variable to the program that joins the cluster.
 _JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 # Without it, Ray warns that it hides the GPUs from an actor that asked for none.
@@ -113,7 +113,7 @@ def joined(address: str, link: str) -> Iterator[RayCluster]:
     if find_spec("ray") is None:
         raise UsageError("this needs Ray: fix: pip install 'wattui[fleet]'")
     if address != AUTO:
-        check_private(address.partition("://")[2].rpartition(":")[0] or address.rpartition(":")[0])
+        _check_answers(address)
     os.environ.update(_GPUS)
     ray: Any = import_module("ray")
     try:
@@ -138,6 +138,21 @@ def joined(address: str, link: str) -> Iterator[RayCluster]:
             ray.shutdown()
 
 
+def _check_answers(address: str) -> None:
+    """Ray itself tries for minutes. Raises UsageError."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(f"--ray {address}: fix: give HOST:PORT, as ray start --head prints it")
+    check_private(host)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or "it does not answer"
+        raise UsageError(
+            f"no Ray cluster at {address} ({why}): fix: ray start --head there"
+        ) from None
+
+
 def check_private(host: str) -> None:
     """Refuse a host outside private networks: whoever reaches a Ray cluster can run programs on it.
 
@@ -149,6 +164,6 @@ def check_private(host: str) -> None:
         raise UsageError(f"{host}: {error.strerror}") from None
     if public := [each for each in found if not ipaddress.ip_address(each).is_private]:
         raise UsageError(
-            f"{host} is {public[0]}, a public address, and Ray has no authentication: fix: use a "
+            f"{' is '.join(dict.fromkeys([host, public[0]]))}, a public address, and Ray has no authentication: fix: use a "
             "private network or an ssh tunnel"
         )

@@ -163,7 +163,8 @@ def check_private(host: str) -> None:
     except OSError as error:
         raise UsageError(f"{host}: {error.strerror}") from None
     if public := [each for each in found if not ipaddress.ip_address(each).is_private]:
+        named = " is ".join(dict.fromkeys([host, public[0]]))
         raise UsageError(
-            f"{' is '.join(dict.fromkeys([host, public[0]]))}, a public address, and Ray has no authentication: fix: use a "
-            "private network or an ssh tunnel"
+            f"{named}, a public address, and Ray has no authentication: fix: use a private network "
+            "or an ssh tunnel"
         )

@@ -46,6 +46,7 @@ print(ray.get([task.remote(n) for n, task in enumerate(tasks, 1)]), flush=True)
 """
 # A node that is killed leaves its files there.
 OWN = ("TMPDIR", "XDG_RUNTIME_DIR")
+RAY = {"RAY_TMPDIR": "/tmp"}  # the paths of its sockets must be short
 STARTED = "Ray runtime started"
 START_S, BOUND_S = 60.0, 120.0
 USUAL = ("--num-cpus=1", "--object-store-memory=80000000", "--disable-usage-stats", "--block")
@@ -81,7 +82,7 @@ class Cluster:
             self.rays.append(
                 bench.popen(
                     [ray, "start", *where, *USUAL],
-                    env=surroundings(bench, self.folder) | dict.fromkeys(OWN, str(own)),
+                    env=surroundings(bench, self.folder) | dict.fromkeys(OWN, str(own)) | RAY,
                     cwd=self.folder,
                     stdout=said,
                     stderr=said,

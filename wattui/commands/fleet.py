@@ -131,8 +131,10 @@ def _record(
 
 
 def _show(shared: Path) -> None:
+    """Print the summary where it does not mix with the job's output."""
     try:
-        summary.show([f"{shared}/"], summary.Asked())
+        with contextlib.redirect_stdout(sys.stderr):
+            summary.show([f"{shared}/"], summary.Asked())
     except UsageError as error:
         say(str(error))
     else:

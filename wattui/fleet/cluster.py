@@ -159,7 +159,7 @@ def check_private(host: str) -> None:
     Raises UsageError.
     """
     try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(host.strip("[]"), None)}
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host.strip("[]"), None)}
     except OSError as error:
         raise UsageError(f"{host}: {error.strerror}") from None
     if public := [each for each in found if not ipaddress.ip_address(each).is_private]:

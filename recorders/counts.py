@@ -11,6 +11,8 @@ INFERENCES = "inferences"
 COUNTED = "count_"
 # The most counts with a name in a recording.
 MOST_NAMES = 16
+# The highest count: a whole number of 64 bits. One that is higher is unknown.
+MOST_COUNTED = 2**63 - 1
 NAME = "[a-z][a-z0-9_]{0,39}"
 
 _WORDS = {

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from recorders.counts import INFERENCES, MOST_NAMES, Counts, CountSource, check_name
+from recorders.counts import INFERENCES, MOST_COUNTED, MOST_NAMES, Counts, CountSource, check_name
 
 ENVIRONMENT = "WATTUI_RUN"
 SOCKET, PIPE, PAGE_PREFIX = "socket", "mark", "counts-"
@@ -145,7 +145,7 @@ class CountPages:
 
     def totals(self) -> dict[str, int]:
         """What was counted so far, where anything was; never falls. Without the counts of a source
-        that does not know them now."""
+        that does not know them now, and those too large for a run file."""
         for page in self._pages.values():
             page.read()
         known = {name: n for source in self._sources for name, n in source.totals().items()}
@@ -155,6 +155,7 @@ class CountPages:
             for name in self._names
             if name not in self._source_names
             and ((n := self._counted(name)) or name in self._added or name in self._totals)
+            and n <= MOST_COUNTED
         } | known
         return self._totals
 

@@ -106,7 +106,7 @@ BENCH = Path(__file__).parents[1] / "bench"
         (["summary", str(BENCH)], ["bench", "no run file"]),
         (["doctor", "--bogus"], ["--bogus", "wattui doctor --help"]),
         (["mark"], ["PHASE", "--end", "--count"]),
-        (["mark", "--count", "-3"], ["--count -3", "1 or more"]),
+        (["mark", "--count", "-3"], ["--count -3", "0 or more"]),
         (["mark", "--count", "x"], ["--count", "wattui mark --help"]),
         (["mark", "idle", "--of", "tokens_out"], ["--of tokens_out", "--count N"]),
         (["mark", "--count", "3", "--of", "Tokens"], ["--of", "'Tokens'", "a to z"]),
@@ -252,7 +252,14 @@ def test_a_completion_script_is_data_on_stdout(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["running", "--label", "b32"], ["--end"], ["--count", "5"], ["--note", "hello"]]
+    "arguments",
+    [
+        ["running", "--label", "b32"],
+        ["--end"],
+        ["--count", "5"],
+        ["--count", "0", "--of", "tokens_out"],
+        ["--note", "hello"],
+    ],
 )
 def test_a_mark_outside_a_recording_does_nothing(
     capsys: pytest.CaptureFixture[str], arguments: list[str]

@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--label", default="", metavar="TEXT", help="label of what runs in it")
     made.add_argument("--end", action="store_true", help="end the phase and start none")
-    made.add_argument("--count", type=int, default=0, metavar="N", help="count N inferences")
+    made.add_argument("--count", type=int, metavar="N", help="count N inferences")
     made.add_argument(
         "--of",
         type=count_name,
@@ -41,14 +41,14 @@ def main(options: argparse.Namespace) -> int:
     """Send the marks in the options to the recorder. Raises UsageError."""
     from wattui import marks
 
-    if not (options.phase or options.end or options.count or options.note):
+    if not (options.phase or options.end or options.count is not None or options.note):
         raise UsageError("nothing to mark: give a PHASE, --end, --count N or --note TEXT")
-    if options.of is not None and not options.count:
+    if options.of is not None and options.count is None:
         raise UsageError(f"--of {options.of} says what --count counts: fix: add --count N")
-    if options.count < 0:
-        raise UsageError(f"--count {options.count}: must be 1 or more: a count cannot decrease")
+    if options.count is not None and options.count < 0:
+        raise UsageError(f"--count {options.count}: must be 0 or more: a count cannot decrease")
     asked: list[dict[str, object]] = []
-    if options.count:
+    if options.count is not None:
         asked.append(
             {"do": "count", "n": options.count} | ({"of": options.of} if options.of else {})
         )

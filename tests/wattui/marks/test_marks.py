@@ -581,6 +581,15 @@ def test_a_recording_has_room_for_sixteen_names(tmp_path: Path) -> None:
     pages.add(1)
 
 
+def test_a_count_too_large_for_a_run_file_is_unknown(tmp_path: Path) -> None:
+    pages = CountPages(str(tmp_path))
+    pages.add(2**63 - 1)
+    pages.add(1, "requests")
+    assert pages.totals() == {"inferences": 2**63 - 1, "requests": 1}
+    pages.add(1)
+    assert pages.totals() == {"requests": 1}
+
+
 def test_a_source_has_the_last_word_on_its_names(recorder: Recorder) -> None:
     class Server:
         names = ("tokens_out", "tokens_in")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 pytest.importorskip("prometheus_client", reason="no prometheus-client: wattui[tokens]")
 from recorders.servers.epochs import Epochs
 from recorders.servers.pages import Page, read_page
+from tests.support.examples import examples
 
 
 def vllm(born: float = 1.0, **engines: int) -> Page:
@@ -90,6 +91,7 @@ def test_requests_from_before_the_recording_are_not_made_up_for() -> None:
     assert totals(sglang(5, 0, 1), sglang(9, 10, 0), sglang(18, 20, 0)) == [0, 4, 14]
 
 
+@examples(30)
 @given(st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=8), min_size=1, max_size=4))
 def test_every_token_is_counted_once(lives: list[list[int]]) -> None:
     """Whatever grows within the lives of a server is counted; each begins at 0."""

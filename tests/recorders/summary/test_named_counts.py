@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.inbox import SHELL
@@ -18,6 +18,7 @@ from recorders.source import Channel
 from recorders.summary.reduction import EventRow, Reduction
 from recorders.summary.spans import Span, spans
 from tests.support.doubles import ManualClock, Rig, ScriptedSource, constant_power
+from tests.support.examples import examples
 from wattui.marks.counts import Counts
 from wattui.runs.reduce import reduce_csv
 
@@ -96,7 +97,7 @@ STEPS = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(20)
 @given(st.lists(STEPS, max_size=25), st.booleans())
 def test_every_count_is_in_one_phase_in_both_reductions(
     steps: list[tuple[int, str, str, int]], dies: bool

@@ -23,7 +23,7 @@ def is_plain(span: Span) -> bool:
     return not (span.begin.is_late or span.end.is_late)
 
 
-@examples(25)
+@examples(12)
 @given(SCHEDULE, FAILING, FAILING, st.floats(-0.5, 0.5))
 def test_phases_have_the_energies_of_the_nodes_phases(
     schedule: list[tuple[str, str, float, int]],

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from wattui.errors import UsageError
 from wattui.tokens.load import Load, Loaded, Marks, Wish
 from wattui.tokens.prompts import Prompt, Synthetic
-from wattui.tokens.server import Address, Server, ServerError
+from wattui.tokens.server import Address, Server, ServerError, connected
 from wattui.tokens.trace import Rates, Trace
 
 # Lengths of the prompts that show how many tokens a word has.
 FEW_WORDS, MORE_WORDS = 8, 24
 LEAST_PER_WORD = 0.1
-NEEDED = "it needs httpx: pip install 'wattui[tokens]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +34,6 @@ class Bench:
     key_name: str | None = None
 
 
-def key_of(name: str | None) -> str | None:
-    """The key in an environment variable. Raises UsageError."""
-    if name is None:
-        return None
-    key = os.environ.get(name, "").strip()
-    if not key:
-        raise UsageError(f"--api-key-env {name}: it is not set: fix: export {name}=…")
-    if not key.isascii() or not key.isprintable():
-        raise UsageError(f"--api-key-env {name}: its value is no key")
-    return key
-
-
 async def measure(
     asked: Bench, marks: Marks, keep: Callable[[Loaded], None], say: Callable[[str], None]
 ) -> None:
@@ -55,18 +41,7 @@ async def measure(
 
     Raises UsageError or ServerError, with what was kept before.
     """
-    try:
-        import httpx
-    except ImportError:
-        raise UsageError(NEEDED) from None
-    key = key_of(asked.key_name)
-    async with httpx.AsyncClient(
-        timeout=httpx.Timeout(asked.timeout_s, connect=10.0, pool=None),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
-        headers={"Authorization": f"Bearer {key}"} if key else {},
-        trust_env=False,
-    ) as client:
-        server = Server(client, asked.address, asyncio.get_running_loop().time, asked.key_name)
+    async with connected(asked.address, asked.timeout_s, asked.key_name) as server:
         await run(asked, server, marks, keep, say)
 
 

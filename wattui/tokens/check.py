@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 from wattui.clean import one_line
 from wattui.errors import UsageError
-from wattui.tokens.bench import NEEDED, key_of
-from wattui.tokens.server import Address, Server
+from wattui.tokens.server import Address, connected
 
 MOST_MODELS = 8
 TIMEOUT_S = 10.0
@@ -55,12 +54,5 @@ def counted_by(metrics: str) -> str:
 
 
 async def _models(address: Address, key_name: str | None) -> list[str]:
-    try:
-        import httpx
-    except ImportError:
-        raise UsageError(NEEDED) from None
-    key = key_of(key_name)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    async with httpx.AsyncClient(timeout=TIMEOUT_S, headers=headers, trust_env=False) as client:
-        clock = asyncio.get_running_loop().time
-        return await Server(client, address, clock, key_name).models()
+    async with connected(address, TIMEOUT_S, key_name) as server:
+        return await server.models()

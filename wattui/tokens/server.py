@@ -6,9 +6,12 @@ it states the usage, because `stream_options.include_usage` asks for it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,6 +30,7 @@ MODELS = "models"
 PAGES = ("/metrics", "/prometheus/metrics")
 MISSING, DENIED, INVALID = 404, (401, 403), (400, 422)
 MOST_SHOWN, MOST_NAMED = 160, 8
+CONNECT_S = 10.0
 # Longer lines and longer error pages are no answers.
 MOST_BYTES = 16 << 20
 # Fields that few servers refuse: they end every answer at the same length, and make counts exact.
@@ -84,6 +88,37 @@ def parse_address(url: str) -> Address:
     if not base.endswith(f"/{VERSION}"):
         base = f"{base}/{VERSION}"
     return Address(base, None, page or PAGES[0])
+
+
+@asynccontextmanager
+async def connected(
+    address: Address, timeout_s: float, key_name: str | None = None
+) -> AsyncIterator[Server]:
+    """A server that may be asked any number of things at once. Raises UsageError."""
+    try:
+        import httpx
+    except ImportError:
+        raise UsageError("this needs httpx: fix: pip install 'wattui[tokens]'") from None
+    key = _key_of(key_name)
+    async with httpx.AsyncClient(
+        timeout=httpx.Timeout(timeout_s, connect=CONNECT_S, pool=None),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
+        headers={"Authorization": f"Bearer {key}"} if key else {},
+        trust_env=False,
+    ) as client:
+        yield Server(client, address, asyncio.get_running_loop().time, key_name)
+
+
+def _key_of(name: str | None) -> str | None:
+    """The key in an environment variable. Raises UsageError."""
+    if name is None:
+        return None
+    key = os.environ.get(name, "").strip()
+    if not key:
+        raise UsageError(f"--api-key-env {name}: it is not set: fix: export {name}=…")
+    if not key.isascii() or not key.isprintable():
+        raise UsageError(f"--api-key-env {name}: a key has only printable ASCII characters")
+    return key
 
 
 class Server:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from wattui import __version__
-from wattui.cli import main, split_command
+from wattui.cli import SUBCOMMANDS, WORKLOADS, main, split_command
 from wattui.commands.main_options import main_parser
 from wattui.errors import NOT_STARTED, USAGE
 
@@ -216,6 +216,11 @@ def test_everything_after_the_first_double_dash_is_the_command(
 @given(st.lists(st.text().filter(lambda text: text != "--")))
 def test_without_a_double_dash_there_is_no_command(own: list[str]) -> None:
     assert split_command(own) == (own, [])
+
+
+def test_the_usage_names_every_subcommand() -> None:
+    named = set(re.findall(r"\w+", main_parser().format_usage()))
+    assert {*SUBCOMMANDS, WORKLOADS} <= named
 
 
 def test_help_shows_every_option_and_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:

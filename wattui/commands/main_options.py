@@ -47,8 +47,9 @@ def main_parser() -> argparse.ArgumentParser:
         usage="wattui [options]\n"
         "       wattui --headless [--csv FILE] [options] -- COMMAND [ARGUMENT ...]\n"
         "       wattui --headless --ab 'COMMAND A' 'COMMAND B' [options]\n"
-        "       wattui summary | compare | history | fit | predict | report | fleet | merge\n"
-        "       wattui ci | import | export | doctor | calibrate | status | mark | workloads",
+        "       wattui summary | compare | history | fit | predict | report | ci\n"
+        "       wattui tokens | fleet | merge | import | export | doctor | calibrate\n"
+        "       wattui status | mark | workloads",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

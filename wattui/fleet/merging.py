@@ -54,9 +54,9 @@ STEP_S = 1e-6
 APART_S = 60.0
 # A channel that was read so near to a node's first or last row was read for as long as the node.
 HELD_S = 2.0
-# Rows that belong to an edge, which is written anew.
+# Rows that belong to an edge, which is written again.
 TOLD = (SPAN, COUNT, LATE, QUIET, BLOCK, LOCATED)
-# Notes that are about the whole and written anew, or make no sense for it.
+# Notes that are about the whole and written again, or make no sense for it.
 LEFT_OUT = (OwnNote.COMMAND_ENDED, OwnNote.HEADLINE, OwnNote.WALL_FIT, OwnNote.UNDONE)
 _SINCE = re.compile(r"(?<= since )([0-9.]+)")
 _WORD = re.compile(r"\w+")

@@ -15,7 +15,7 @@ NEAR_BYTES = 2**16
 
 class Tail:
     """The end of a CSV that grows. `header` is its first line; `is_whole`: it was read from its
-    first row on; `starts` counts how often it began anew, as the file was replaced by another."""
+    first row on; `starts` counts the files that have had this name since the first look."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

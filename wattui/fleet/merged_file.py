@@ -16,8 +16,9 @@ from recorders.channels import TOTAL, channel_of, is_cumulative, on_node, unit_o
 from recorders.counts import COUNTED
 from recorders.rows import FIXED_COLUMNS
 from recorders.summary.reduction import BEGIN, EDGES, END, EventRow
-from wattui.fleet.merging import Course, Whole
+from wattui.fleet.merging import Whole
 from wattui.fleet.nodes import Fleet, Recorded
+from wattui.fleet.phases import Course
 from wattui.runs.blocks import blocks, header, is_reading, schema
 from wattui.runs.parquet import UTC, usual_decimals
 

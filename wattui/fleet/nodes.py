@@ -16,7 +16,7 @@ from wattui.clean import one_line
 from wattui.errors import UsageError
 from wattui.fleet.clock import NS_PER_S, Line
 from wattui.fleet.folder import JOURNAL, NODE, PART, RUN, RUN_JSON, nodes_in
-from wattui.fleet.merging import Node
+from wattui.fleet.phases import Node
 from wattui.runs.run_file import NotARunFileError
 
 MOST_AT_ONCE = 8

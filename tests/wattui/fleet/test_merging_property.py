@@ -12,7 +12,8 @@ from recorders.channels import is_count
 from recorders.summary.spans import Span, spans
 from tests.support.examples import examples
 from tests.wattui.runs.test_reduce import FAILURES, SCHEDULE, recorded
-from wattui.fleet.merging import Node, merged
+from wattui.fleet.merging import merged
+from wattui.fleet.phases import Node
 from wattui.runs.reduce import reduce_every_second
 
 FAILING = st.tuples(FAILURES, st.floats(3, 60))

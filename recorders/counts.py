@@ -70,7 +70,7 @@ def growth(before: Counts, after: Counts) -> dict[str, int]:
 
 def is_tokens(name: str) -> bool:
     """Whether tokens of a language model are counted."""
-    return name == "tokens" or name.startswith("tokens_")
+    return "tokens" in name.split("_")
 
 
 def is_time(name: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from recorders.counts import is_tokens
 from recorders.summary.figures import Summary, Value
 from recorders.summary.per import NotCountedError, by, counted_names, usual_per
 from recorders.summary.reduction import EventRow, Reduction, count_event
@@ -152,3 +153,18 @@ def test_the_figures_of_a_token_have_their_own_uncertainty() -> None:
     assert value is not None
     assert isinstance(value.total_j_per_inference, Value)
     assert value.total_j_per_inference.plus_minus is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "is_of_tokens"),
+    [
+        ("tokens", True),
+        ("tokens_out", True),
+        ("exo_generation_tokens", True),
+        ("requests", False),
+        ("tokenizers", False),
+    ],
+)
+def test_tokens_are_known_by_their_name(name: str, is_of_tokens: bool) -> None:
+    """A count chosen by its metric has that name, such as exo_generation_tokens."""
+    assert is_tokens(name) is is_of_tokens

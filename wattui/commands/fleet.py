@@ -86,18 +86,29 @@ def main(options: argparse.Namespace) -> int:
     program = process.find_program(options.command[0], os.environ)
     job = options.name or time.strftime("ray-%Y%m%d-%H%M%S")
     link = f"/tmp/wattui-{os.getuid()}-{job}/run"
-    with taken() as signals, contextlib.ExitStack() as after:
-        address = options.ray
-        if options.hosts:
-            hosts = [host for host in options.hosts.split(",") if host]
-            for host in hosts:
-                check_private(host.rpartition("@")[2])
-            say(f"starting Ray on {len(hosts)} hosts")
-            address = after.enter_context(started(hosts))
-        cluster = after.enter_context(joined(address, link))
+    with _address(options) as address, taken() as signals, joined(address, link) as cluster:
         csv = f"{os.path.realpath(options.csv)}/"
         driver = Driver(cluster, job, csv, passed_on(options), time.monotonic, say)
         return _record(driver, cluster, program, options.command, signals)
+
+
+@contextlib.contextmanager
+def _address(options: argparse.Namespace) -> Iterator[str]:
+    """Where the cluster is; one that is started here is ended afterwards.
+
+    Not to be used while signals are held back: Ray could not be ended then.
+    """
+    if options.hosts is None:
+        yield options.ray
+        return
+    hosts = [host.strip() for host in options.hosts.split(",") if host.strip()]
+    if not hosts:
+        raise UsageError(f"--hosts {options.hosts!r} names no host: fix: --hosts node1,node2")
+    for host in hosts:
+        check_private(host.rpartition("@")[2])
+    say(f"starting Ray on {counted(len(hosts), 'other host')}")
+    with started(hosts) as address:
+        yield address
 
 
 def _record(

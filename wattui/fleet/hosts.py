@@ -23,8 +23,11 @@ from wattui.errors import UsageError
 START_S, STOP_S, LOOK_S = 60.0, 20.0, 0.2
 _STARTED = b"Ray runtime started"
 _SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10")
-# Ends with standard input, which ssh closes when it is ended itself.
-_WHILE_HELD = "{ray} & ray=$!; cat >/dev/null; kill $ray; wait $ray"
+# Ends with Ray, and ends Ray with standard input, which ssh closes when it is ended itself.
+_WHILE_HELD = (
+    "exec 3<&0; {ray} 3<&- & ray=$!; "
+    "(cat; kill $ray) <&3 >/dev/null 2>&1 & held=$!; wait $ray; kill $held"
+)
 _USUAL = ("--disable-usage-stats", "--block")
 
 
@@ -35,17 +38,19 @@ def started(hosts: Sequence[str]) -> Iterator[str]:
         port = _free_port()
         ray = Path(sys.executable).with_name("ray")
         head = [str(ray), "start", "--head", f"--port={port}", "--include-dashboard=false", *_USUAL]
-        after.enter_context(_held("this machine", ["sh", "-c", _while_held(head)]))
+        after.enter_context(_held("this machine", _while_held(head)))
         address = f"{_own_address(hosts[0])}:{port}"
         join = _while_held([str(ray), "start", f"--address={address}", *_USUAL])
-        nodes = [after.enter_context(_Held(host, [*_SSH, host, join])) for host in hosts]
+        nodes = [
+            after.enter_context(_Held(host, [*_SSH, host, shlex.join(join)])) for host in hosts
+        ]
         for node in nodes:
             node.wait()
         yield address
 
 
-def _while_held(ray: Sequence[str]) -> str:
-    return _WHILE_HELD.format(ray=shlex.join(ray))
+def _while_held(ray: Sequence[str]) -> list[str]:
+    return ["sh", "-c", _WHILE_HELD.format(ray=shlex.join(ray))]
 
 
 @contextmanager

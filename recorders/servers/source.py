@@ -178,7 +178,7 @@ class Servers:
 
 
 def open_servers(
-    texts: Sequence[str], environ: Mapping[str, str], wait_s: float = FIRST_S
+    texts: Sequence[str], environ: Mapping[str, str]
 ) -> tuple[Servers | None, list[Refusal]]:
     """The servers, and a refusal for each that does not answer yet, which is still read.
 
@@ -190,7 +190,7 @@ def open_servers(
         return None, []
     for each in scrapers:
         each.start()
-    until_s = time.monotonic() + wait_s
+    until_s = time.monotonic() + FIRST_S
     for each in scrapers:
         each.wait(1, until_s)
     return Servers(scrapers), [_refusal(each) for each in scrapers if each.last is None]

@@ -69,7 +69,7 @@ def parse_servers(texts: Sequence[str]) -> list[ServerSpec]:
     found = [parse_server(text) for text in texts]
     shown = [spec.address for spec in found]
     if twice := next((each.shown for each in shown if shown.count(each) > 1), ""):
-        raise SpecError(f"{twice} is given twice, and would be counted twice")
+        raise SpecError(f"{twice} is given twice, and would be counted twice: fix: leave one out")
     return found
 
 

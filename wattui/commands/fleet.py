@@ -158,7 +158,7 @@ def _wait_ready(driver: Driver, signals: Signals) -> int:
     while not driver.is_ready:
         if time.monotonic() > until_s:
             late = [named(s.node) for s in driver.states.values() if not s.is_ready]
-            raise UsageError(f"not ready in time: {', '.join(late)}")
+            raise UsageError(f"{', '.join(late)}: not ready in time: fix: run wattui doctor there")
         driver.look(QUICK_S)
         if info := signals.sleep(QUICK_S):
             driver.end()

@@ -161,7 +161,7 @@ def check_private(host: str) -> None:
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host.strip("[]"), None)}
     except OSError as error:
-        raise UsageError(f"{host}: {error.strerror}") from None
+        raise UsageError(f"{host}: {error.strerror}: fix: use a name that resolves here") from None
     if public := [each for each in found if not ipaddress.ip_address(each).is_private]:
         named = " is ".join(dict.fromkeys([host, public[0]]))
         raise UsageError(

@@ -168,11 +168,10 @@ class Timekeeper:
         is_first: bool,
         first_host: str | None,
         addresses: Sequence[str] | None = None,
-        every_s: float = EVERY_S,
     ) -> None:
         """`first_host` is the launcher's first, which is us if `is_first`."""
         self._me = me
-        self._is_first, self._first_host, self._every_s = is_first, first_host, every_s
+        self._is_first, self._first_host = is_first, first_host
         self._server = TimeServer(me, addresses)
         self._compared: list[Compared] = []
         self._first: Mapping[str, Any] | None = None
@@ -261,7 +260,7 @@ class Timekeeper:
             self._tried.set()
             if is_last:
                 break
-            self._over.wait(self._every_s)
+            self._over.wait(EVERY_S)
         self._tried.set()
 
     def _compare(self) -> None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from recorders.summary.stats import about_mean
+
 LEAST_PAIRS = 3
 Correlation = Callable[[Sequence[float], Sequence[float]], float | None]
 
@@ -24,7 +26,7 @@ def pearson(xs: Sequence[float], ys: Sequence[float]) -> float | None:
     """−1 … 1; None for fewer than three pairs, or if one of the two does not vary."""
     if len(xs) < LEAST_PAIRS or min(xs) == max(xs) or min(ys) == max(ys):
         return None
-    first, second = _about_the_mean(xs), _about_the_mean(ys)
+    first, second = about_mean(xs), about_mean(ys)
     scale = math.hypot(*first) * math.hypot(*second)
     if not 0 < scale < math.inf:
         return None
@@ -70,8 +72,3 @@ def _pairs(a: Sequence[float | None], b: Sequence[float | None]) -> tuple[list[f
         if x is not None and y is not None and math.isfinite(x) and math.isfinite(y)
     ]
     return [x for x, _ in known], [y for _, y in known]
-
-
-def _about_the_mean(values: Sequence[float]) -> list[float]:
-    mean = math.fsum(values) / len(values)
-    return [value - mean for value in values]

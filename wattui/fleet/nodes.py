@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from recorders.summary.reduction import Reduction
 from wattui.clean import one_line
@@ -70,28 +70,24 @@ def read_fleet(folder: Path, reduce: Reduce) -> Fleet:
     """Read all nodes of a run, by `reduce`. Raises UsageError if there is none to be read."""
     remarks: list[str] = []
     absent: list[str] = []
-    found: list[tuple[str, Path, Mapping[str, Any], Reduction]] = []
-    places = sorted(nodes_in(folder))
+    found: list[_Found] = []
     with ThreadPoolExecutor(min(MOST_AT_ONCE, os.cpu_count() or 1)) as pool:
-        everything = list(pool.map(partial(_read, reduce), places))
-    for place, (rows, run, read) in zip(places, everything, strict=True):
-        boot_id = place.name.removeprefix(NODE)
-        if isinstance(read, str):
-            absent.append(f"{_title(boot_id, run)} {read}")
-        else:
-            assert rows is not None
-            found.append((boot_id, rows, run, read[0]))
-            remarks += read[1]
+        for read in pool.map(partial(_read, reduce), sorted(nodes_in(folder))):
+            if isinstance(read, str):
+                absent.append(read)
+            else:
+                found.append(read)
+                remarks += read.remarks
     if not found:
         raise UsageError(f"{folder}: {absent[0] if absent else 'no node is there'}")
     found.sort(key=_order)
-    absent += _missing_ranks([run for _, _, run, _ in found])
+    absent += _missing_ranks([each.run for each in found])
     remarks += [*absent, *_versions(found)]
     starts = _starts(found)
     known = [start for start, _ in starts.values() if start is not None]
     first_s = min(known, default=0.0)
     nodes = []
-    for number, (boot_id, rows, run, reduction) in enumerate(found):
+    for number, (boot_id, rows, run, reduction, _) in enumerate(found):
         start, error_s = starts[boot_id]
         ahead_s = 0.0 if start is None else start - first_s
         node = Node(number, _title(boot_id, run), reduction, ahead_s, error_s, rows.name == JOURNAL)
@@ -108,30 +104,39 @@ def read_fleet(folder: Path, reduce: Reduce) -> Fleet:
     return Fleet(name, nodes, absent, remarks, start_utc_ns)
 
 
-def _read(
-    reduce: Reduce, place: Path
-) -> tuple[Path | None, Mapping[str, Any], tuple[Reduction, list[str]] | str]:
-    """A node's rows, run.json, and what is in the rows with remarks, or why that is nothing."""
-    run, remarks = _run_json(place / RUN_JSON), list[str]()
+class _Found(NamedTuple):
+    """What a node has left, and remarks on its rows."""
+
+    boot_id: str
+    rows: Path
+    run: Mapping[str, Any]
+    reduction: Reduction
+    remarks: Sequence[str]
+
+
+def _read(reduce: Reduce, place: Path) -> _Found | str:
+    """What a node has left, or in words that there is nothing to read."""
+    boot_id, run, remarks = place.name.removeprefix(NODE), _run_json(place / RUN_JSON), list[str]()
+    title = _title(boot_id, run)
     rows = next((place / name for name in (PART, JOURNAL) if (place / name).exists()), None)
     if rows is None:
-        return None, run, "has left no rows"
+        return f"{title} has left no rows"
     try:
         reduction = reduce(rows, remarks)
     except (NotARunFileError, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        return rows, run, f"has rows that cannot be read ({why})"
-    return rows, run, (reduction, remarks) if reduction.events else "has left no rows"
+        return f"{title} has rows that cannot be read ({why})"
+    if not reduction.events:
+        return f"{title} has left no rows"
+    return _Found(boot_id, rows, run, reduction, remarks)
 
 
-def _starts(
-    found: Sequence[tuple[str, Path, Mapping[str, Any], Reduction]],
-) -> dict[str, tuple[float | None, float | None]]:
+def _starts(found: Sequence[_Found]) -> dict[str, tuple[float | None, float | None]]:
     """When each node's time 0 was on one clock, in seconds, and how wrong that may be: by the
     comparison of clocks, or else by the wall clocks."""
     of_wall: dict[str, float | None] = {}
     compared: dict[str, tuple[float, float]] = {}
-    for boot_id, _, run, _ in found:
+    for boot_id, _, run, *_ in found:
         clock = _part(run, "clock")
         utc_ns, own_ns = _whole(clock.get("start_utc_ns")), _whole(clock.get("start_monotonic_ns"))
         of_wall[boot_id] = None if utc_ns is None else utc_ns / NS_PER_S
@@ -168,10 +173,10 @@ def _offset_ns(told: Mapping[str, Any], own_ns: int) -> tuple[float, float] | No
         return None
 
 
-def _order(found: tuple[str, Path, Mapping[str, Any], Reduction]) -> tuple[float, str]:
+def _order(found: _Found) -> tuple[float, str]:
     """By rank of the node, then by name."""
-    rank = _part(_part(found[2], "fleet"), "node").get("rank")
-    return (float(rank) if isinstance(rank, int) else float("inf")), found[0]
+    rank = _part(_part(found.run, "fleet"), "node").get("rank")
+    return (float(rank) if isinstance(rank, int) else float("inf")), found.boot_id
 
 
 def _missing_ranks(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -183,8 +188,8 @@ def _missing_ranks(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{max(sizes) - there} of {max(sizes)} ranks are in no node's recording"
 
 
-def _versions(found: Sequence[tuple[str, Path, Mapping[str, Any], Reduction]]) -> Iterator[str]:
-    versions = {str(_part(run, "versions").get("wattui", "")) for _, _, run, _ in found}
+def _versions(found: Sequence[_Found]) -> Iterator[str]:
+    versions = {str(_part(each.run, "versions").get("wattui", "")) for each in found}
     if len(versions - {""}) > 1:
         names = " and ".join(sorted(versions - {""}))
         yield f"the nodes were recorded by wattui {names}: fix: install one version on every node"

@@ -12,6 +12,7 @@ from recorders.channels import kind_of, node_of, number_of, on_node
 from recorders.counts import count_text, singular
 from recorders.summary.bases import BASES, ENERGY, TOTAL, Basis, per_inference_j
 from recorders.summary.figures import Domain, Group, Summary, Value
+from recorders.summary.stats import total
 from wattui.analysis.cells import cells_of, is_mixed
 from wattui.config import Rate
 from wattui.show.derived import derived_text
@@ -205,20 +206,15 @@ def _together(domains: Sequence[Domain]) -> Domain:
     """The sum of several domains; unknown if one of them is."""
     return Domain(
         domains[0].origin,
-        _sum([domain.idle_w for domain in domains]),
-        _sum([domain.armed_w for domain in domains]),
-        _sum([domain.running_w for domain in domains]),
+        total(domain.idle_w for domain in domains),
+        total(domain.armed_w for domain in domains),
+        total(domain.running_w for domain in domains),
         *(_sum_j([basis.of(domain) for domain in domains]) for basis in (ENERGY, *BASES)),
     )
 
 
-def _sum(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
-
-
 def _sum_j(values: Sequence[Value | None]) -> Value | None:
-    total_j = _sum([value.value if value else None for value in values])
+    total_j = total(value.value if value else None for value in values)
     return None if total_j is None else Value(total_j)
 
 

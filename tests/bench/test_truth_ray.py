@@ -110,7 +110,7 @@ class Cluster:
         """What these nodes have published."""
         for number in numbers:
             (node,) = self.folder.glob(f"shared/run=*/node=boot-{number}")
-            yield recorded(self.benches[number], self.folder, node)
+            yield recorded(self.benches[number], self.folder, node, 0)
 
     def close(self) -> None:
         """End the nodes, the head last."""

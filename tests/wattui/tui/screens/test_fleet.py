@@ -14,17 +14,10 @@ from tests.support.made_fleet import START_S, MadeNode
 from wattui.config import Settings
 from wattui.show import plot
 from wattui.tui.app import Dashboard
-from wattui.tui.screens.fleet import (
-    COLUMNS,
-    FleetScreen,
-    count_text,
-    fitting,
-    headline,
-    joules,
-    spark,
-)
+from wattui.tui.screens.fleet import COLUMNS, FleetScreen, fitting
 from wattui.tui.screens.help import Help
 from wattui.tui.state.fleet import Fleet, FleetNow, FleetWatch, NoRows
+from wattui.tui.state.fleet_texts import count_text, headline, joules, spark
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Following, Playback
 

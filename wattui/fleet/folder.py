@@ -34,6 +34,8 @@ def run_folders(folder: Path) -> list[Path]:
 
 def run_folder(folder: Path) -> Path:
     """The folder of one run: it, or the only one in it. Raises UsageError."""
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file: fix: name the folder of --csv DIR/")
     if not folder.is_dir():
         raise unreadable(folder, FileNotFoundError())
     runs = run_folders(folder)

@@ -27,6 +27,7 @@ from recorders.summary.reduction import (
     BEGIN,
     BLOCK,
     COUNT,
+    END,
     GAP,
     LATE,
     LOST,
@@ -97,7 +98,8 @@ def merged(nodes: Sequence[Node], absent: Sequence[str] = ()) -> Whole:
     own = [EventRow(first_s, NOTE + text, "", "", None, None, {}) for text in notes]
     last_s = max((courses[node.number](node.last_s) for node in nodes), default=first_s)
     last = EventRow(round(last_s, 6), "", "", "", None, None, written.last())
-    events = _in_order([*own, *_once(others), *_lost(nodes, courses, edges), *events, last])
+    lacking = [*_unmeasured(nodes, summed, first_s), *_lost(nodes, courses, edges)]
+    events = _in_order([*own, *_once(others), *lacking, *events, last])
     return Whole(columns, events, summed, courses, remarks)
 
 
@@ -325,6 +327,19 @@ def _chosen(nodes: Sequence[Node]) -> Iterator[str]:
         yield f"{OwnNote.HEADLINE} {names[0]}"
 
 
+def _unmeasured(
+    nodes: Sequence[Node], summed: Mapping[str, Sequence[str]], time_s: float
+) -> Iterator[EventRow]:
+    """What the sum of the whole lacks: the nodes that measure nothing, though others do."""
+    if TOTAL not in summed:
+        return
+    for node in nodes:
+        if not summed_parts(node.reduction):
+            why = f"{node.title} measures no power, but what it counted is counted"
+            text = NOTE + missing_note(on_node(node.name, "package"), why)
+            yield EventRow(time_s, text, "", "", None, None, {})
+
+
 def _lost(
     nodes: Sequence[Node], courses: Mapping[int, Course], edges: Sequence[Edge]
 ) -> Iterator[EventRow]:
@@ -339,17 +354,23 @@ def _lost(
             for name in own:
                 yield EventRow(time_s, LOST + name, "", "", None, None, {})
         begun_s = course(node.first_s)
-        before = [
-            edge.phase.name
+        ended_s = course(node.last_s)
+        others = [
+            edge
             for edge in edges
-            if edge.event == BEGIN and edge.phase.key[0] == "running"
-            if node.number not in edge.phase.spans and edge.time_s < begun_s
+            if edge.phase.key[0] == "running" and node.number not in edge.phase.spans
         ]
+        before = [e.phase.name for e in others if e.event == BEGIN and e.time_s < begun_s]
+        after = [e.phase.name for e in others if e.event == END and e.time_s > ended_s]
         if before:
             why = f"{node.title} came at {begun_s:.1f} s, after {before[0]} had begun"
-            for name in own:
-                text = NOTE + missing_note(name, why)
-                yield EventRow(round(begun_s, 6), text, "", "", None, None, {})
+        elif after and not node.is_lost:
+            why = f"{node.title} ended at {ended_s:.1f} s, before {after[0]} had"
+        else:
+            continue
+        for name in own:
+            text = NOTE + missing_note(name, why)
+            yield EventRow(round(begun_s, 6), text, "", "", None, None, {})
 
 
 def _in_order(rows: Sequence[EventRow]) -> list[EventRow]:

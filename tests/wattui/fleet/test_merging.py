@@ -173,6 +173,27 @@ def test_a_phase_that_one_node_marked_is_bridged_on_the_others(tmp_path: Path) -
     assert group.inferences == 10
 
 
+def test_a_node_without_a_sensor_is_missing_in_the_sum(tmp_path: Path) -> None:
+    """What it counted is in joules per inference, though, so this must be said."""
+    blind = node(2, watts={"est_cpu": {"*": 30.0}})
+    run = one_file(tmp_path, [node(0), node(1), blind])
+    (flag,) = (flag for flag in run.summary.flags if flag.name == "incomplete")
+    assert flag.where == "node2_package"
+    assert "host2 (boot2) measures no power, but what it counted is counted" in flag.text
+    assert run.summary.running is not None
+    assert run.summary.running.inferences == 450
+    edges = read_edges(next(tmp_path.rglob("run=*")))[0].summary
+    assert flag in edges.flags
+
+
+def test_a_node_that_ended_before_another_ran_is_missing_there(tmp_path: Path) -> None:
+    brief = node(1, phases=(IDLE, FIRST), end_s=9.5)
+    flags = {flag.name: flag for flag in one_file(tmp_path, [node(0), brief]).summary.flags}
+    assert "node1_package0" in flags["incomplete"].where
+    assert "host1 (boot1) ended at 9.4 s, before running b8 had" in flags["incomplete"].text
+    assert "under_one_update" not in flags
+
+
 def test_repetitions_are_matched_in_order_and_a_missing_one_by_its_time(tmp_path: Path) -> None:
     nodes = [node(0), node(1, [IDLE, SECOND])]
     run = one_file(tmp_path, nodes)
@@ -280,6 +301,13 @@ def test_a_folder_without_a_run_is_one_line(
     (tmp_path / "empty").mkdir()
     assert main(["merge", str(tmp_path / name), "-o", str(tmp_path / "run.csv")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_file_is_not_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "run.csv"
+    file.write_text("time_s\n")
+    assert main(["merge", str(file), "-o", str(tmp_path / "out.csv")]) == 2
+    assert f"{file} is a file: fix: name the folder" in " ".join(capsys.readouterr().err.split())
 
 
 def test_every_reader_takes_the_file(tmp_path: Path) -> None:

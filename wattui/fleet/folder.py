@@ -49,6 +49,23 @@ def run_folder(folder: Path) -> Path:
     return runs[0]
 
 
+def newest_run(folder: Path) -> Path | None:
+    """The folder of a run: it, or the newest in it; None for a node's own.
+
+    Raises UsageError if it is neither.
+    """
+    if folder.name.startswith(NODE):
+        return None
+    if folder.name.startswith(RUN) or any(folder.glob(f"{NODE}*")):
+        return folder
+    if runs := sorted(folder.glob(f"{RUN}*"), key=_changed_s):
+        return runs[-1]
+    raise UsageError(
+        f"{folder} is a folder without the recording of a fleet (run=ID/): fix: name a run file, "
+        "or the folder given to --csv"
+    )
+
+
 def nodes_in(folder: Path) -> Iterator[Path]:
     """The folders of the nodes of a run."""
     return (each for each in folder.glob(f"{NODE}*") if each.is_dir())
@@ -56,3 +73,7 @@ def nodes_in(folder: Path) -> Iterator[Path]:
 
 def _runs_in(folder: Path) -> Iterator[Path]:
     return (each for each in folder.glob(f"{RUN}*") if each.is_dir() and any(nodes_in(each)))
+
+
+def _changed_s(run: Path) -> float:
+    return max((path.stat().st_mtime for path in (run, *run.glob(f"{NODE}*"))), default=0.0)

@@ -99,13 +99,14 @@ def _replayed(path: Path, speed: float) -> tuple[Stream, FleetWatch | None]:
 
     Raises UsageError.
     """
-    from wattui.tui.state.fleet import Fleet, FleetWatch, NoRows, run_folder
+    from wattui.fleet.folder import newest_run
+    from wattui.tui.state.fleet import Fleet, FleetWatch, NoRows
     from wattui.tui.state.fleet_node import node_file
     from wattui.tui.state.playback import Playback
 
     if not path.is_dir():
         return Playback(path, speed), None
-    if run := run_folder(path):
+    if run := newest_run(path):
         return NoRows(), FleetWatch(Fleet(run))
     return Playback(node_file(path), speed), None
 

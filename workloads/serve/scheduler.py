@@ -166,9 +166,7 @@ class Scheduler:
         assert running.steps is not None
         try:
             return next(running.steps, Finish.LENGTH)
-        except (
-            Exception
-        ):  # an engine may raise anything; the request has failed, the server has not
+        except Exception:  # an engine may raise anything: the request has failed, not the server
             return Finish.ERROR
 
     def _count(self, running: Generation, token: int | Finish) -> None:

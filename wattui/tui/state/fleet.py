@@ -16,8 +16,7 @@ from typing import Any, ClassVar
 from recorders.counts import INFERENCES
 from recorders.summary.per import common_per
 from recorders.wire import Message
-from wattui.errors import UsageError
-from wattui.fleet.folder import NODE, RUN
+from wattui.fleet.folder import NODE
 from wattui.runs.recorded import natural
 from wattui.show.quantities import counted
 from wattui.tui.state.fleet_node import NodeNow, NodeWatch, State
@@ -261,27 +260,6 @@ def named(watches: Sequence[NodeWatch]) -> dict[str, str]:
 def pause_s(nodes: int) -> float:
     """The time between two looks at a fleet, seconds."""
     return max(LOOK_S, min(MOST_LOOK_S, nodes / NODES_PER_S))
-
-
-def run_folder(folder: Path) -> Path | None:
-    """The folder of a fleet's run: the given one, or the newest in it; None for a node's own.
-
-    Raises UsageError if it is neither.
-    """
-    if folder.name.startswith(NODE):
-        return None
-    if folder.name.startswith(RUN) or any(folder.glob(f"{NODE}*")):
-        return folder
-    if runs := sorted(folder.glob(f"{RUN}*"), key=_changed_s):
-        return runs[-1]
-    raise UsageError(
-        f"{folder} is a folder without the recording of a fleet (run=ID/): fix: name a run file, "
-        "or the folder given to --csv"
-    )
-
-
-def _changed_s(run: Path) -> float:
-    return max((path.stat().st_mtime for path in (run, *run.glob(f"{NODE}*"))), default=0.0)
 
 
 def _sum(values: Iterable[float | None]) -> Amount | None:

@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.made_fleet import START_S, MadeNode
 from wattui.errors import UsageError
-from wattui.tui.state.fleet import Fleet, FleetNow, FleetWatch, ordered, run_folder, wanted
+from wattui.fleet.folder import newest_run
+from wattui.tui.state.fleet import Fleet, FleetNow, FleetWatch, ordered, wanted
 from wattui.tui.state.fleet_node import NodeNow, State, ranks_text, read_facts
 from wattui.tui.state.playback import Following, Playback
 
@@ -340,11 +341,11 @@ def test_a_folder_stands_for_its_newest_run(run: Path):
     older = run.with_name("run=older")
     older.mkdir()
     os.utime(older, (1.0, 1.0))
-    assert run_folder(run.parent) == run
-    assert run_folder(older) == older
-    assert run_folder(run / "node=a") is None
+    assert newest_run(run.parent) == run
+    assert newest_run(older) == older
+    assert newest_run(run / "node=a") is None
     with pytest.raises(UsageError, match="without the recording of a fleet"):
-        run_folder(run.parent.parent)
+        newest_run(run.parent.parent)
 
 
 def test_a_playback_of_a_node_goes_on_with_its_rows(run: Path):

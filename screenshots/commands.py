@@ -1,4 +1,5 @@
-"""Makes the pictures of docs/results.md: command output for the recordings in docs/recordings."""
+"""Makes the pictures of docs/results.md, command output for the recordings in docs/recordings, and
+the curve of docs/tokens.md."""
 
 from __future__ import annotations
 
@@ -27,6 +28,8 @@ COMMANDS = {
     "command-predict": "predict resnet50 --fit fit.json",
 }
 REPORT = "alexnet.csv"
+# A bench of the bundled language-model server, and the figure of its report that is shown.
+SERVED, CURVE = HERE / "served/gpt-served.csv", "5-size-energy.svg"
 
 
 def main() -> None:
@@ -40,6 +43,8 @@ def main() -> None:
         output(folder, ["report", REPORT, "-o", "report.svg"])
         shutil.copy(folder / "report.svg", HERE / "report.svg")
         png(HERE / "report.svg")
+        output(folder, ["report", str(SERVED), "--figures", "figures"])
+        shutil.copy(folder / "figures" / CURVE, HERE / "tokens-concurrency.svg")
 
 
 def output(folder: Path, arguments: list[str]) -> str:

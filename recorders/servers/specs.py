@@ -56,6 +56,9 @@ def parse_server(text: str) -> ServerSpec:
     if address.target == "/":
         address = replace(address, target=METRICS_PATH)
     choices = tuple(map(_choice, chosen.split("&"))) if mark else ()
+    names = [each.name for each in choices]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise SpecError(f"two counters are named {twice}: fix: name them, as in #NAME=METRIC")
     return ServerSpec(address, choices)
 
 

@@ -214,6 +214,7 @@ def test_the_page_is_metrics_unless_it_is_named(text: str, page: str) -> None:
         (["http://h#"], "not a counter"),
         (["http://h#Bad Name=x"], "fix: name it, as in #tokens_out=x"),
         (["http://h#9"], "not a counter"),
+        (["http://h#a=x&a=y"], "two counters are named a"),
         (["http://h:1", "h:1/metrics"], "given twice"),
     ],
 )

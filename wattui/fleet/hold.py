@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from recorders.drafts import draft_name
 from wattui.marks import ENVIRONMENT
 
 
@@ -18,7 +19,7 @@ def main(link: Path) -> int:
     link.parent.mkdir(mode=0o700, exist_ok=True)
     if link.parent.lstat().st_uid != os.getuid():
         sys.exit(f"{link.parent} belongs to somebody else: fix: give the run another --name")
-    draft = link.with_name(f"{link.name}.{os.getpid()}")
+    draft = draft_name(link)
     draft.symlink_to(os.environ[ENVIRONMENT])
     draft.replace(link)
     while os.read(0, 4096):

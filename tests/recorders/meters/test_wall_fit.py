@@ -54,7 +54,8 @@ def test_it_is_the_line_of_the_fit_with_its_residual() -> None:
     assert found.running_j.plus_minus == pytest.approx(expected_j)
     assert found.total_j_per_inference is not None
     assert found.total_j_per_inference.value == pytest.approx(12.85)
-    assert "wall, estimated from total and not measured: 68.50 W idle" in estimate_text(found)
+    text = estimate_text(found, summary.per)
+    assert "wall, estimated from total and not measured: 68.50 W idle" in text
     assert Summary.from_dict(json.loads(json.dumps(summary.to_dict()))) == summary
     assert summary.headline == "total"
 

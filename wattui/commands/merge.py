@@ -169,6 +169,7 @@ def _sources(each: Recorded) -> list[dict[str, Any]]:
             "channels": [
                 {**channel, "name": f"{each.node.name}_{channel.get('name')}"}
                 for channel in source.get("channels", ())
+                if isinstance(channel, dict)
             ],
         }
         for source in each.run.get("sources", ())

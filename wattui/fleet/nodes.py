@@ -21,6 +21,13 @@ from wattui.runs.run_file import NotARunFileError
 
 MOST_AT_ONCE = 8
 
+# Parts of a run.json that are of another kind than these are left out.
+_KINDS: Mapping[str, type] = {
+    **dict.fromkeys(("fleet", "host", "clock", "versions", "command", "counted_by_rank"), dict),
+    **dict.fromkeys(("lost_rows", "lost_marks"), int),
+    "sources": list,
+}
+
 Reduce = Callable[[Path, list[str]], Reduction]
 
 
@@ -82,7 +89,7 @@ def read_fleet(folder: Path, reduce: Reduce) -> Fleet:
         raise UsageError(f"{folder}: {absent[0] if absent else 'no node is there'}")
     found.sort(key=_order)
     absent += _missing_ranks([each.run for each in found])
-    remarks += [*absent, *_versions(found)]
+    remarks += [*absent, *_untold(found), *_versions(found)]
     starts = _starts(found)
     known = [start for start, _ in starts.values() if start is not None]
     first_s = min(known, default=0.0)
@@ -180,12 +187,21 @@ def _order(found: _Found) -> tuple[float, str]:
 
 
 def _missing_ranks(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Ranks that no node knows of: a node that never started leaves nothing."""
+    """Ranks that no node knows of: a node that never started leaves nothing. Those of
+    a node whose run.json does not say them are unknown."""
     fleets = [_part(run, "fleet") for run in runs]
     sizes = [size for fleet in fleets if (size := _whole(fleet.get("world_size")))]
-    there = sum(len(fleet.get("ranks", ())) for fleet in fleets)
-    if sizes and there < max(sizes):
+    ranks = [own for fleet in fleets if isinstance(own := fleet.get("ranks"), list)]
+    there = sum(map(len, ranks))
+    if sizes and there < max(sizes) and len(ranks) == len(fleets):
         yield f"{max(sizes) - there} of {max(sizes)} ranks are in no node's recording"
+
+
+def _untold(found: Sequence[_Found]) -> Iterator[str]:
+    for each in found:
+        if not isinstance(_part(each.run, "fleet").get("ranks"), list):
+            title = _title(each.boot_id, each.run)
+            yield f"{title}: its {RUN_JSON} does not say its ranks: some may be missing"
 
 
 def _versions(found: Sequence[_Found]) -> Iterator[str]:
@@ -208,7 +224,10 @@ def _run_json(path: Path) -> Mapping[str, Any]:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    kinds = ((name, part, _KINDS.get(name, object)) for name, part in found.items())
+    return {name: part for name, part, kind in kinds if isinstance(part, kind)}
 
 
 def _part(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:

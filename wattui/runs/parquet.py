@@ -91,7 +91,8 @@ def about(path: Path) -> dict[str, Any]:
     """
     _schema(path)
     try:
-        found = json.loads(pl.read_parquet_metadata(path).get(KEY, "{}"))
+        with path.open("rb") as file:
+            found = json.loads(pl.read_parquet_metadata(file).get(KEY, "{}"))
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -106,13 +107,14 @@ def usual_decimals(column: str) -> int:
 
 def _schema(path: Path) -> dict[str, pl.DataType]:
     """The names and types of the columns. Raises NotARunFileError, or OSError."""
-    with path.open("rb") as file:
+    with path.open("rb") as file:  # of a path, polars would take [ and * for a pattern
         if not file.read(1):
             raise NotARunFileError("it is empty")
-    try:
-        return dict(pl.read_parquet_schema(path))
-    except _UNREADABLE as error:
-        raise _damaged(error) from None
+        file.seek(0)
+        try:
+            return dict(pl.read_parquet_schema(file))
+        except _UNREADABLE as error:
+            raise _damaged(error) from None
 
 
 def _scan(path: Path) -> pl.LazyFrame:

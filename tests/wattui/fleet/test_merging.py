@@ -303,6 +303,39 @@ def test_a_folder_without_a_run_is_one_line(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("fleet", {"ranks": 5, "world_size": "x", "clock": [], "node": {"rank": "a"}}),
+        ("sources", [{"channels": [3]}]),
+        ("sources", 5),
+        ("versions", 4),
+        ("host", 3),
+        ("lost_rows", "x"),
+    ],
+)
+def test_a_damaged_run_json_costs_no_joules(tmp_path: Path, part: str, value: object) -> None:
+    nodes = [node(0), node(1)]
+    folder = publish(tmp_path, nodes)
+    path = next(folder.rglob("node=boot1")) / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), part: value}))
+    out = tmp_path / "merged.csv"
+    merge(folder, out)
+    running = load_run(out).summary.running
+    assert running is not None
+    assert running.domains["total"].running_j is not None
+    assert running.domains["total"].running_j.value == pytest.approx(joules(nodes), rel=1e-3)
+
+
+def test_ranks_of_a_node_without_a_run_json_are_unknown_and_not_missing(tmp_path: Path) -> None:
+    folder = publish(tmp_path, [node(0), node(1)])
+    (next(folder.rglob("node=boot1")) / "run.json").write_text("{")
+    fleet, _ = merge(folder, tmp_path / "merged.csv")
+    assert list(fleet.absent) == []
+    told = "boot1: its run.json does not say its ranks: some may be missing"
+    assert told in fleet.remarks
+
+
 def test_a_file_is_not_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "run.csv"
     file.write_text("time_s\n")

@@ -179,6 +179,12 @@ def test_a_count_stated_about_one_holds_for_the_other(tmp_path: Path) -> None:
     assert load_run(csv).summary.running.inferences is None
 
 
+def test_a_name_is_not_taken_for_a_pattern(csv: Path) -> None:
+    named = csv.with_name("b[1] *?.parquet")
+    write_parquet(csv, named)
+    assert load_run(named).summary == load_run(csv).summary
+
+
 def test_a_folder_has_a_run_in_both_formats_once(csv: Path) -> None:
     parquet = as_parquet(csv)
     assert find_runs(csv.parent) == [csv]

@@ -9,22 +9,27 @@ import contextlib
 import ipaddress
 import json
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+from wattui.capture.signals import ENDING
 from wattui.clean import one_line
 from wattui.errors import UsageError
 from wattui.fleet.driver import Lost, Node
 from wattui.fleet.keeper import Keeper, Look, Place
 from wattui.marks import ENVIRONMENT
+from wattui.show.printing import say
 
 AUTO = "auto"
 # A node's answer is waited for this long.
-ANSWER_S, VERSION_S, CONNECT_S = 2.0, 60.0, 5.0
+ANSWER_S, VERSION_S, CONNECT_S, LOOK_S = 2.0, 60.0, 5.0, 0.2
 # Ray gives the environment of a job in this variable to the program that joins the cluster.
 _JOB_CONFIG = "RAY_JOB_CONFIG_JSON_ENV_VAR"
 # Without it, Ray warns that it hides the GPUs from an actor that asked for none.
@@ -112,18 +117,19 @@ def joined(address: str, link: str) -> Iterator[RayCluster]:
     """The cluster at an address, or the one that runs here. Raises UsageError."""
     if find_spec("ray") is None:
         raise UsageError("this needs Ray: fix: pip install 'wattui[fleet]'")
-    if address != AUTO:
-        _check_answers(address)
+    if known := _current() if address == AUTO else address:
+        _check_answers(known)
     os.environ.update(_GPUS)
     ray: Any = import_module("ray")
     try:
-        context = ray.init(
-            address,
-            namespace="wattui",
-            logging_level="ERROR",
-            log_to_driver=False,
-            runtime_env={"env_vars": _GPUS},
-        )
+        with _ended_by_signals():
+            context = ray.init(
+                address,
+                namespace="wattui",
+                logging_level="ERROR",
+                log_to_driver=False,
+                runtime_env={"env_vars": _GPUS},
+            )
     except ConnectionError:
         where = "on this machine" if address == AUTO else f"at {address}"
         raise UsageError(
@@ -136,6 +142,37 @@ def joined(address: str, link: str) -> Iterator[RayCluster]:
     finally:
         with contextlib.suppress(Exception):  # the cluster has gone
             ray.shutdown()
+
+
+def _current() -> str | None:
+    """The cluster of this machine, as Ray notes it, also after its end; None if there is none."""
+    given = os.environ.get("RAY_ADDRESS", "")
+    if given not in ("", AUTO):
+        return given
+    with contextlib.suppress(OSError):
+        noted = Path(os.environ.get("RAY_TMPDIR") or "/tmp", "ray", "ray_current_cluster")
+        return noted.read_text().strip() or None
+    return None
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let a signal that is held back end this process meanwhile: Ray waits for minutes."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(LOOK_S):
+            if ending := signal.sigpending() & set(ENDING):
+                say("stopped while joining the cluster")
+                os._exit(128 + min(ending))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _check_answers(address: str) -> None:

@@ -111,7 +111,9 @@ class LaunchForm(SteadyModal[Recipe | None]):
         self._recall, self._palette, self._columns = recall, palette, columns
         command = ProgramSubject(recall.commands())
         self._subjects: dict[str, Subject] = {
-            name: WorkloadSubject(workload) for name, workload in catalogue.items()
+            name: WorkloadSubject(workload)
+            for name, workload in catalogue.items()
+            if name != command.name
         } | {each.name: each for each in (ServerSubject(), command)}
         self._settings, self._check_file = settings, check
         self._known = {} if known is None else known

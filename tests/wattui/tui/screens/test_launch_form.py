@@ -699,3 +699,12 @@ def test_the_time_of_a_workload_has_its_own_rests() -> None:
     # 5 s armed, 10 s of running, 0.5 s of warm-up, 1 s of cool-down
     assert order_of("kws").seconds == pytest.approx(16.5)
     assert order_of("kws", seconds="2", armed="0").seconds == pytest.approx(3.5)
+
+
+async def test_any_command_is_the_last_of_the_workloads() -> None:
+    app = Page()
+    async with app.run_test(size=(120, 35)) as pilot:
+        await pilot.pause()
+        await pilot.press("enter", "end", "enter")
+        await pilot.pause()
+        assert "program and arguments" in screen(app)

@@ -199,7 +199,8 @@ def change_text(rows: Sequence[Comparison], domain: str | None) -> str:
             return f"{_change(what, row.ratio, interval)}: {_judged(row)}"
         for mean in geometric_means(own):
             change = _change(what, mean.ratio, mean.interval)
-            return f"{change}: geometric mean of {mean.labels} labels"
+            judged = f"; {verdict_text(own[0])}" if all(row.unrepeated for row in own) else ""
+            return f"{change}: geometric mean of {mean.labels} labels{judged}"
     return ""
 
 

@@ -15,7 +15,11 @@ from wattui.show.compare import change_text, ratio_text
 
 def row(a: list[float], b: list[float], label: str = "", figure: str = "total") -> Comparison:
     sides = (
-        Sampled(Value(sum(each) / len(each), 0.01, 0.01, 0.0), describe(each), tuple(each))
+        Sampled(
+            Value(sum(each) / len(each), 0.01, 0.01, 0.0),
+            describe(each) if len(each) > 1 else None,
+            tuple(each),
+        )
         for each in (a, b)
     )
     return Comparison(label, "total", figure, "J", ("measured", "measured"), *sides)
@@ -35,6 +39,10 @@ def row(a: list[float], b: list[float], label: str = "", figure: str = "total") 
         (
             [row([10.0, 10.1], [5.0, 5.1], "b1"), row([20.0, 20.1], [40.0, 40.1], "b8")],
             "geometric mean of 2 labels",
+        ),
+        (
+            [row([10.0], [5.0], "b1"), row([20.0], [40.0], "b8")],
+            "geometric mean of 2 labels; unclear: one run each",
         ),
         ([row([10.0], [10.0])], "B uses as much energy per inference as A: "),
         ([row([10.0], [5.0], figure="power")], ""),

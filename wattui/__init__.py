@@ -9,7 +9,8 @@ All calls are no-ops outside a recording. Nothing is imported until it is used.
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+from wattui.version import __version__ as __version__
+
 __all__ = ["count", "load", "mark", "note", "phase", "record", "recording", "repeat"]
 # What these need is above everything else in wattui: it is imported by name.
 NOTEBOOK = {"load": "wattui.notebook.loaded", "load_ipython_extension": "wattui.notebook.magic"}

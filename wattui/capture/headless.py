@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from recorders.channels import counter_name
 from recorders.client import Client, Config, Finished, RecorderError
 from recorders.wire import Message, readings
-from wattui import __version__
 from wattui.calibrations import fit_text
 from wattui.capture import process
 from wattui.capture.command import RecordedCommand
@@ -43,6 +42,7 @@ from wattui.own_packages import hidden_by
 from wattui.runs.run_json import IN_TURN, read_refusals
 from wattui.show.printing import say
 from wattui.show.remedies import warnings
+from wattui.version import __version__
 
 ROWS_HZ = 4.0
 # A row is in the file after a second at the latest, if the disk answers.

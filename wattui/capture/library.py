@@ -15,10 +15,11 @@ from recorders.summary.figures import Summary
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from recorders.wire import Message
-from wattui import __version__, marks
+from wattui import marks
 from wattui.capture.kept import of_its_file, place_of
 from wattui.capture.surroundings import surroundings
 from wattui.live.exporting import Exports
+from wattui.version import __version__
 
 # For rows that were written just before.
 WRITTEN_S = 0.02

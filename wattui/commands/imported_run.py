@@ -17,12 +17,12 @@ from recorders.runfile import (
 )
 from recorders.summary.figures import Summary
 from recorders.summary.summary import summarise
-from wattui import __version__
 from wattui.analysis.importers.joining import JoinedLogs
 from wattui.analysis.importers.log import SECOND_NS
 from wattui.analysis.importers.run_text import RunText
 from wattui.analysis.importers.stamps import DATED_NS, stamp_text
 from wattui.errors import UsageError
+from wattui.version import __version__
 
 FLUSH_LINES = 10_000
 

@@ -11,8 +11,8 @@ from shlex import quote
 from recorders.runfile import journal_path
 from wattui.errors import UsageError, unreadable
 from wattui.fleet.folder import run_folders
+from wattui.runs.recognise import is_copy, is_run_file
 from wattui.runs.recorded import find_runs, natural
-from wattui.runs.run_file import is_copy, is_run_file
 
 _MAGIC = re.compile(r"[*?[]")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 
-from wattui import __version__
 from wattui.capture.stages import counted_list
 from wattui.commands.parser import Parser, add_per, add_require_uncertainty, target
 from wattui.config import CHOICES, counter_list
 from wattui.show.width import add_width
+from wattui.version import __version__
 
 DESCRIPTION = "Shows and records CPU, DRAM and GPU energy, with idle and running phases."
 

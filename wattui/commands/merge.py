@@ -12,7 +12,6 @@ from recorders.rows import UtcText
 from recorders.runfile import FORMAT_VERSION, json_path, write_json
 from recorders.summary.figures import Summary
 from recorders.summary.summary import summarise
-from wattui import __version__
 from wattui.capture.progress import waiting
 from wattui.commands.parser import Parser
 from wattui.errors import INCOMPLETE
@@ -27,6 +26,7 @@ from wattui.runs.run_file import SUFFIXES, is_parquet
 from wattui.runs.run_json import read_run_json
 from wattui.show.printing import console, say
 from wattui.show.width import add_width
+from wattui.version import __version__
 
 # Of more nodes, labels and repeats have only the figures of the whole.
 MOST_NODES = 16

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from wattui import __version__
 from wattui.clean import one_line
 from wattui.errors import UsageError
 from wattui.fleet.keeper import Look, Place
+from wattui.version import __version__
 
 # The recorders of all nodes are ready within this time, beside their baseline.
 READY_S = 60.0

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from wattui import __version__
 from wattui.fleet.ranks import JOB_VARIABLE
 from wattui.marks import ENVIRONMENT
+from wattui.version import __version__
 
 # Variables of the launcher that started the node's own processes: this job has its own.
 _LAUNCHERS = ("TORCHELASTIC_", "OMPI_", "PMIX_", "PMI_", "MPI_", "SLURM_", "GROUP_", "LOCAL_")

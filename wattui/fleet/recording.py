@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from recorders.marks import PAGE_PREFIX
-from wattui import __version__
 from wattui.capture import process
 from wattui.capture.command import RecordedCommand
 from wattui.capture.headless import Headless, RecordJob, occupy_closed_streams, plan
@@ -40,6 +39,7 @@ from wattui.fleet.ranks import Rank, RankError, read_rank
 from wattui.fleet.timekeeping import Me, Timekeeper
 from wattui.marks.link import RANK, Link
 from wattui.show.printing import say
+from wattui.version import __version__
 
 # How often a process looks at the others of its node.
 LOOK_S = 0.1

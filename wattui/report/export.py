@@ -24,8 +24,9 @@ from wattui.report.document import Block, Heading, Headline, Notes, PageTable, W
 from wattui.report.facts import facts_of, missing_of
 from wattui.report.markdown import markdown_page
 from wattui.report.numbers_table import MEANINGS
+from wattui.runs.recognise import is_run_file
 from wattui.runs.recorded import Run
-from wattui.runs.run_file import SUFFIXES, is_run_file
+from wattui.runs.run_file import SUFFIXES
 from wattui.show.palette import DARK
 from wattui.show.pictures import pictures
 from wattui.show.plot import BRAILLE

@@ -20,7 +20,8 @@ from recorders.summary.stated import is_counted, with_count
 from recorders.summary.summary import summarise
 from wattui.runs.identity import is_same
 from wattui.runs.notes import notes_path, read_notes, stated
-from wattui.runs.run_file import SUFFIXES, is_copy, is_run_file
+from wattui.runs.recognise import is_copy, is_run_file
+from wattui.runs.run_file import SUFFIXES
 from wattui.runs.run_json import RunJson, read_run_json
 
 _NUMBER = re.compile(r"(\d+)")

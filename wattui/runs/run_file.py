@@ -1,4 +1,4 @@
-"""Recognises a run file: a CSV by its first line, Parquet by its columns."""
+"""What a run file is: its extensions and its columns."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recorders.rows import FIXED_COLUMNS
-from recorders.runfile import PARQUET, journal_path
+from recorders.runfile import PARQUET
 
-_HEAD = ",".join(FIXED_COLUMNS).encode()
-_MAGIC = b"PAR1"
 SUFFIXES = (".csv", PARQUET)
 
 
@@ -22,25 +20,6 @@ def is_parquet(path: Path) -> bool:
     return path.suffix == PARQUET
 
 
-def is_run_file(path: Path) -> bool:
-    """Check the columns; an unreadable file passes, so that the reason can be reported."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(_HEAD))
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    if not is_parquet(path):
-        return head == _HEAD
-    return head.startswith(_MAGIC) and _has_the_columns(path)
-
-
-def is_copy(path: Path) -> bool:
-    """Whether a run file has its rows a second time: as Parquet beside the CSV it is made from."""
-    return is_parquet(path) and is_run_file(journal_path(path))
-
-
 def checked(names: Sequence[str]) -> list[str]:
     """The names of the columns of a run file. Raises NotARunFileError."""
     if tuple(names[: len(FIXED_COLUMNS)]) != FIXED_COLUMNS:
@@ -51,13 +30,3 @@ def checked(names: Sequence[str]) -> list[str]:
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise NotARunFileError(f"it has duplicate columns: {', '.join(map(repr, twice))}")
     return list(names)
-
-
-def _has_the_columns(path: Path) -> bool:
-    from wattui.runs.parquet import columns
-
-    try:
-        checked(columns(path))
-    except (NotARunFileError, OSError):
-        return False
-    return True

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recorders.client import Config, RecorderError
-from wattui import __version__
 from wattui.calibrations import fit_text
 from wattui.config import config_path, from_options, load
 from wattui.errors import UsageError, WattuiError
@@ -19,6 +18,7 @@ from wattui.show.printing import say
 from wattui.tui.first_watts import FirstWatts
 from wattui.tui.state.options import Start, configured
 from wattui.tui.state.session import Session, Stream
+from wattui.version import __version__
 
 if TYPE_CHECKING:
     from wattui.tui.state.fleet import FleetWatch

@@ -176,7 +176,8 @@ class Timekeeper:
         self._compared: list[Compared] = []
         self._first: Mapping[str, Any] | None = None
         self._is_reference = False
-        self._why = "the first node has not answered yet"
+        # What is known of the first node's clock, as in run.json.
+        self._known: dict[str, Any] = {"unknown": "the first node has not answered yet"}
         self._kernel: dict[str, Any] = {}
         self._learned, self._tried, self._over = (threading.Event() for _ in range(3))
         self._thread = threading.Thread(target=self._run, name="timekeeper", daemon=True)
@@ -222,23 +223,7 @@ class Timekeeper:
         found: dict[str, Any] = {"host": self._me.host, "kernel": self._kernel}
         if self._is_reference:
             return found | {"is_reference": True}
-        if not self._compared:
-            return found | {"is_reference": False, "unknown": self._why}
-        compared = list(self._compared)
-        through = line([each.offset for each in compared])
-        assert through is not None
-        last = compared[-1]
-        return found | {
-            "is_reference": False,
-            "reference": {
-                "boot_id": last.me.boot_id,
-                "host": last.me.host,
-                "address": last.address,
-            },
-            "offsets": [asdict(each.offset) for each in compared],
-            "line": asdict(through),
-            "wall_offset_ns": last.wall_offset_ns,
-        }
+        return found | {"is_reference": False, **self._known}
 
     def end(self) -> None:
         """Compare once more; others may still compare with us."""
@@ -269,8 +254,10 @@ class Timekeeper:
                 found = compare(self._me.run, address, port)
                 if found.me.boot_id != self._me.boot_id:
                     self._compared.append(found)
+                    self._known = _facts(self._compared)
                     return
-        self._why = "no address of the first node answers"
+        if not self._compared:
+            self._known = {"unknown": "no address of the first node answers"}
 
     def _places(self) -> list[tuple[str, int]]:
         if (there := self._first) is not None:
@@ -286,6 +273,19 @@ class Timekeeper:
             addresses = dict.fromkeys(str(each[4][0]) for each in found)
             return [(each, usual_port(self._me.run)) for each in addresses if is_near(each)]
         return []
+
+
+def _facts(compared: Sequence[Compared]) -> dict[str, Any]:
+    """What comparisons with the first node say of its clock, as in run.json."""
+    last, offsets = compared[-1], [each.offset for each in compared]
+    through = line(offsets)
+    assert through is not None
+    return {
+        "reference": {"boot_id": last.me.boot_id, "host": last.me.host, "address": last.address},
+        "offsets": [asdict(each) for each in offsets],
+        "line": asdict(through),
+        "wall_offset_ns": last.wall_offset_ns,
+    }
 
 
 def usual_port(run: str) -> int:

@@ -78,20 +78,9 @@ def first_host(nodes: str) -> str | None:
 def _torchrun(environ: Environ) -> Rank:
     job = environ.get("TORCHELASTIC_RUN_ID", "")
     if job in ("", "none"):  # its default, the same for every job
-        job = "-".join(filter(None, map(environ.get, ("MASTER_ADDR", "MASTER_PORT"))))
-    if restarts := _whole(environ, "TORCHELASTIC_RESTART_COUNT"):
-        job = f"{job}-restart{restarts}"
-    return _rank(
-        environ,
-        "torchrun",
-        job,
-        "RANK",
-        ("WORLD_SIZE",),
-        "LOCAL_RANK",
-        ("LOCAL_WORLD_SIZE",),
-        node_rank=_whole(environ, "GROUP_RANK"),
-        first_host=environ.get("MASTER_ADDR"),
-    )
+        job = _master(environ)
+    job = _restarted(environ, job, "TORCHELASTIC_RESTART_COUNT")
+    return _of_trainer(environ, "torchrun", job, "GROUP_RANK")
 
 
 def _open_mpi(environ: Environ) -> Rank:
@@ -125,12 +114,10 @@ def _slurm(environ: Environ) -> Rank:
     only = None if "," in text or "(" in text else tasks_on_node(text, 0)
     hosts = environ.get("SLURM_STEP_NODELIST") or environ.get("SLURM_JOB_NODELIST", "")
     job = ".".join(filter(None, map(environ.get, ("SLURM_JOB_ID", "SLURM_STEP_ID"))))
-    if restarts := _whole(environ, "SLURM_RESTART_COUNT"):
-        job = f"{job}-restart{restarts}"
     return _rank(
         environ,
         "slurm",
-        job,
+        _restarted(environ, job, "SLURM_RESTART_COUNT"),
         "SLURM_PROCID",
         ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "SLURM_NPROCS"),
         "SLURM_LOCALID",
@@ -153,17 +140,7 @@ def _kubernetes(environ: Environ) -> Rank:
 
 
 def _bare(environ: Environ) -> Rank:
-    return _rank(
-        environ,
-        "env",
-        "-".join(filter(None, map(environ.get, ("MASTER_ADDR", "MASTER_PORT")))),
-        "RANK",
-        ("WORLD_SIZE",),
-        "LOCAL_RANK",
-        ("LOCAL_WORLD_SIZE",),
-        node_rank=_whole(environ, "NODE_RANK"),
-        first_host=environ.get("MASTER_ADDR"),
-    )
+    return _of_trainer(environ, "env", _master(environ), "NODE_RANK")
 
 
 def _has(*names: str) -> Callable[[Environ], bool]:
@@ -208,6 +185,32 @@ def _rank(
         node_rank,
         first_host,
     )
+
+
+def _of_trainer(environ: Environ, launcher: str, job: str, node_rank: str) -> Rank:
+    """A rank from the variables that torch.distributed and other trainers read."""
+    return _rank(
+        environ,
+        launcher,
+        job,
+        "RANK",
+        ("WORLD_SIZE",),
+        "LOCAL_RANK",
+        ("LOCAL_WORLD_SIZE",),
+        node_rank=_whole(environ, node_rank),
+        first_host=environ.get("MASTER_ADDR"),
+    )
+
+
+def _master(environ: Environ) -> str:
+    """The address and port of the first rank, which are a job's own."""
+    return "-".join(filter(None, map(environ.get, ("MASTER_ADDR", "MASTER_PORT"))))
+
+
+def _restarted(environ: Environ, job: str, restarts: str) -> str:
+    """The name of a job that may have been started again."""
+    n = _whole(environ, restarts)
+    return f"{job}-restart{n}" if n else job
 
 
 def _first(environ: Environ, names: tuple[str, ...]) -> int | None:

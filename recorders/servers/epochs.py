@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from recorders.servers.dialects import Term
-from recorders.servers.pages import Counter, Page
+from recorders.servers.pages import Counter, Page, summed
 
 
 class Epochs:
@@ -44,19 +43,12 @@ class Epochs:
         """The counts since the first page, as of the last one. A difference of two counters may be
         read between their moves, so a count keeps its highest value."""
         for name, found in page.counts.items():
-            total = self._sum(found.terms)
+            total = summed(found.terms, self._grown)
             if found.at_rest:
-                total += self._lacking(name, self._sum(found.at_rest) - total, page.is_at_rest)
+                more = summed(found.at_rest, self._grown) - total
+                total += self._lacking(name, more, page.is_at_rest)
             self._totals[name] = max(round(total), self._totals.get(name, 0))
         return {name: self._totals[name] for name in page.counts}
-
-    def _sum(self, terms: Iterable[Term]) -> float:
-        return sum(
-            term.factor * grown
-            for term in terms
-            for counter, grown in self._grown.items()
-            if counter.is_of(term)
-        )
 
     def _lacking(self, name: str, more: float, is_at_rest: bool) -> float:
         """How many a count that moves early lacks: `more` than at the first rest, as of the last.

@@ -103,6 +103,16 @@ def read_page(
     )
 
 
+def summed(terms: Iterable[Term], values: Mapping[Counter, float]) -> float:
+    """The sum of these terms, over all counters that are part of them."""
+    return sum(
+        term.factor * value
+        for term in terms
+        for counter, value in values.items()
+        if counter.is_of(term)
+    )
+
+
 def _is_cut_off(body: bytes, headers: Mapping[str, str]) -> bool:
     """Whether a page ends within a line, and nothing said where it should end."""
     return not body.endswith(b"\n") and not _LENGTHS.intersection(headers)
@@ -161,14 +171,7 @@ def _gauge(found: Sum, declared: set[str], values: Mapping[Counter, float]) -> i
     """A number of requests, over all engines; None if the page does not have it."""
     if not _has(found, declared):
         return None
-    return round(
-        sum(
-            value
-            for term in found.terms
-            for counter, value in values.items()
-            if counter.is_of(term)
-        )
-    )
+    return round(summed(found.terms, values))
 
 
 def _strange(body: bytes, declared: set[str]) -> str:

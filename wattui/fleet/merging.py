@@ -323,8 +323,8 @@ def _ends(nodes: Sequence[Node], courses: Mapping[int, Course]) -> Iterator[Even
 def _chosen(nodes: Sequence[Node]) -> Iterator[str]:
     """The note of the headline that every node was asked for."""
     wanted = {tuple(node.reduction.noted(OwnNote.HEADLINE)) for node in nodes}
-    if len(wanted) == 1 and (names := wanted.pop()) and names[0] in (TOTAL,):
-        yield f"{OwnNote.HEADLINE} {names[0]}"
+    if len(wanted) == 1 and wanted.pop()[:1] == (TOTAL,):
+        yield f"{OwnNote.HEADLINE} {TOTAL}"
 
 
 def _unmeasured(

@@ -69,9 +69,10 @@ async def run(
             try:
                 await load.run()
             finally:
-                keep(load.loaded())
-            if lost := load.loaded().lost:
-                raise ServerError(f"{asked.address.base}: gave up in {wish.label}: {lost}")
+                loaded = load.loaded()
+                keep(loaded)
+            if loaded.lost:
+                raise ServerError(f"{asked.address.base}: gave up in {wish.label}: {loaded.lost}")
 
 
 def _announced(wish: Wish, repeats: int) -> str:

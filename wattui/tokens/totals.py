@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from wattui.tokens.trace import Usage
+from wattui.tokens.trace import COUNTS, Usage
 
 PREFIX = "wattui_proxy_"
 # What each of the counters counts, for its page.
@@ -19,7 +19,6 @@ COUNTERS = {
     "requests_passed": "Other requests, which have no tokens",
 }
 RUNNING = "requests_running"
-NAMES = ("tokens_out", "tokens_in", "tokens_cached", "requests")
 
 
 @dataclass(slots=True)
@@ -87,4 +86,4 @@ class Tally:
             usage.computed - before.computed,
             usage.cached - before.cached,
         )
-        self._totals.add(dict(zip(NAMES, (max(0, n) for n in grown), strict=False)))
+        self._totals.add(dict(zip(COUNTS, (max(0, n) for n in grown), strict=False)))

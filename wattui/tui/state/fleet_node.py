@@ -17,7 +17,7 @@ from recorders.rows import FIXED_COLUMNS
 from recorders.summary.contents import contents, left_out, missing_parts, quoted_channel
 from recorders.summary.figures import Summary
 from recorders.summary.reduction import NOTE, Reduction
-from wattui.fleet.folder import JOURNAL, PART, RUN_JSON
+from wattui.fleet.folder import JOURNAL, NODE, PART, RUN_JSON
 from wattui.runs.lines import lines_of
 from wattui.runs.recorded import reduce_run
 from wattui.runs.run_file import NotARunFileError
@@ -134,7 +134,7 @@ class NodeWatch:
 
     def __init__(self, folder: Path, now_s: float) -> None:
         self.folder = folder
-        self.key = folder.name.removeprefix("node=")
+        self.key = folder.name.removeprefix(NODE)
         self.facts = Facts()
         self.is_finished = self.was_lost = False
         self._facts_ns = -1

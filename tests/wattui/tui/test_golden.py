@@ -25,7 +25,7 @@ from recorders.wire import Message
 from tests.support import dashboards
 from tests.support.dashboards import dashboard_of
 from tests.support.fakes import FakeSession
-from tests.support.made_fleet import START_S, MadeNode
+from tests.support.growing_fleet import START_S, GrowingNode
 from tests.support.made_runs import B1, B8, B64, IDLE, Part, finished
 from wattui.config import Settings
 from wattui.runs.recorded import Run
@@ -170,7 +170,7 @@ def screen(app: App[Any]) -> str:
 
 
 def difference(name: str, shown: str) -> str:
-    """How a screen differs from its file, which is written anew if so asked."""
+    """How a screen differs from its file, which is remade if so asked."""
     path = FOLDER / f"{name}.txt"
     if os.environ.get("WATTUI_GOLDEN") == "write":
         path.write_text(shown)
@@ -384,10 +384,10 @@ def fleet() -> FleetScreen:
     """Four nodes: one without DRAM, one that was lost, and one that joined late and estimates."""
     run = Path("shared/run=slurm-4711.0")
     nodes = [
-        MadeNode(run, "gpu-a-01", 214.0, 0, batch=32),
-        MadeNode(run, "gpu-a-02", 187.0, 1, batch=32, notes=["missing dram0: only root may"]),
-        MadeNode(run, "gpu-a-03", 226.0, 2, batch=32),
-        MadeNode(run, "b-01", 48.0, 3, starts_s=15.0, columns=("est_cpu_J", "est_cpu_W")),
+        GrowingNode(run, "gpu-a-01", 214.0, 0, batch=32),
+        GrowingNode(run, "gpu-a-02", 187.0, 1, batch=32, notes=["missing dram0: only root may"]),
+        GrowingNode(run, "gpu-a-03", 226.0, 2, batch=32),
+        GrowingNode(run, "b-01", 48.0, 3, starts_s=15.0, columns=("est_cpu_J", "est_cpu_W")),
     ]
     now_s = 0.0
     watch = FleetWatch(Fleet(run, lambda: now_s, lambda: START_S + now_s))

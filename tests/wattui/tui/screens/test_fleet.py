@@ -9,8 +9,8 @@ from textual.pilot import Pilot
 
 from recorders.client import Config
 from tests.support.dashboards import screen
+from tests.support.growing_fleet import START_S, GrowingNode
 from tests.support.hostile import assert_harmless
-from tests.support.made_fleet import START_S, MadeNode
 from wattui.config import Settings
 from wattui.show import plot
 from wattui.tui.app import Dashboard
@@ -29,7 +29,7 @@ class Watched:
 
     def __init__(self, run: Path, *hosts: str) -> None:
         self.nodes = [
-            MadeNode(run, f"n{rank}", 100.0 * (rank + 1), rank, batch=10, host=host)
+            GrowingNode(run, f"n{rank}", 100.0 * (rank + 1), rank, batch=10, host=host)
             for rank, host in enumerate(hosts)
         ]
         self.now_s = 0.0
@@ -183,7 +183,7 @@ def test_texts_of_amounts() -> None:
 
 async def test_why_a_node_has_no_figures_is_said_on_every_screen(run: Path) -> None:
     watched = Watched(run, "left")
-    MadeNode(run, "bare", 0.0, 1, columns=("cpu_util_pct", "cpu_temp_C")).record(1)
+    GrowingNode(run, "bare", 0.0, 1, columns=("cpu_util_pct", "cpu_temp_C")).record(1)
     watched.record(1)
     async with watched.app.run_test(size=(80, 24)) as pilot:
         await watched.show(pilot)

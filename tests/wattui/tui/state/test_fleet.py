@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.support.made_fleet import START_S, MadeNode
+from tests.support.growing_fleet import START_S, GrowingNode
 from wattui.errors import UsageError
 from wattui.fleet.folder import newest_run
 from wattui.tui.state.fleet import Fleet, FleetNow, FleetWatch, ordered, wanted
@@ -25,7 +25,7 @@ class Watched:
         self.now_s = 0.0
         self.fleet = Fleet(folder, lambda: self.now_s, lambda: START_S + self.now_s)
 
-    def after(self, seconds: float, *growing: MadeNode) -> FleetNow:
+    def after(self, seconds: float, *growing: GrowingNode) -> FleetNow:
         """Look after some seconds in which these nodes recorded."""
         for node in growing:
             node.record(seconds)
@@ -50,7 +50,7 @@ def told(now: FleetNow) -> list[tuple[float, str, str]]:
 
 
 def test_the_sum_is_that_of_the_nodes_and_joules_per_inference_that_of_the_whole(run: Path):
-    a, b = MadeNode(run, "a", 100.0, batch=10), MadeNode(run, "b", 300.0, 1, batch=10)
+    a, b = GrowingNode(run, "a", 100.0, batch=10), GrowingNode(run, "b", 300.0, 1, batch=10)
     for node in (a, b):
         node.begin("idle")
         node.record(2)
@@ -74,7 +74,7 @@ def test_the_sum_is_that_of_the_nodes_and_joules_per_inference_that_of_the_whole
 
 def test_what_was_recorded_before_it_was_watched_is_in_the_figures(run: Path):
     """Only the end of a long file is read each second, and the rest once."""
-    node = MadeNode(run, "a", 100.0, batch=1)
+    node = GrowingNode(run, "a", 100.0, batch=1)
     node.begin("idle")
     node.record(200)
     node.begin("running")
@@ -87,7 +87,7 @@ def test_what_was_recorded_before_it_was_watched_is_in_the_figures(run: Path):
 
 
 def test_a_node_without_new_rows_is_silent_then_lost_and_back(run: Path):
-    a, b = MadeNode(run, "a", 100.0), MadeNode(run, "b", 100.0)
+    a, b = GrowingNode(run, "a", 100.0), GrowingNode(run, "b", 100.0)
     watched = Watched(run)
     watched.after(1, a, b)
     watched.after(4, a)
@@ -111,7 +111,7 @@ def test_a_node_without_new_rows_is_silent_then_lost_and_back(run: Path):
 
 
 def test_a_slow_rate_is_not_silence(run: Path):
-    node = MadeNode(run, "a", 100.0, rate_hz=10)
+    node = GrowingNode(run, "a", 100.0, rate_hz=10)
     watched = Watched(run)
     for _ in range(3):
         node.time_s += 14.9
@@ -122,7 +122,7 @@ def test_a_slow_rate_is_not_silence(run: Path):
 
 
 def test_a_node_that_was_lost_long_ago_is_lost_at_once(run: Path):
-    node = MadeNode(run, "a", 100.0)
+    node = GrowingNode(run, "a", 100.0)
     node.record(3)
     os.utime(node.journal, (START_S - 3600.0,) * 2)
     now = Watched(run).fleet.look()
@@ -131,10 +131,10 @@ def test_a_node_that_was_lost_long_ago_is_lost_at_once(run: Path):
 
 
 def test_a_node_that_begins_after_the_others_joined_late(run: Path):
-    a = MadeNode(run, "a", 100.0)
+    a = GrowingNode(run, "a", 100.0)
     watched = Watched(run)
     watched.after(20, a)
-    late = MadeNode(run, "c", 100.0, starts_s=20.0)
+    late = GrowingNode(run, "c", 100.0, starts_s=20.0)
     now = watched.after(1, a, late)
     assert only(now, "c").state is State.LATE
     assert told(now) == [(20.0, "c", "joined 20 s late")]
@@ -143,18 +143,18 @@ def test_a_node_that_begins_after_the_others_joined_late(run: Path):
 def test_a_wall_clock_that_is_wrong_does_not_make_a_node_late(run: Path):
     ahead_ns = 3000 * 10**9
     fleet = {"ranks": [{"rank": 1}], "clock": {"wall_offset_ns": -ahead_ns}}
-    a = MadeNode(run, "a", 100.0)
-    b = MadeNode(run, "b", 100.0, 1, starts_s=3000.0, about={"fleet": fleet})
+    a = GrowingNode(run, "a", 100.0)
+    b = GrowingNode(run, "b", 100.0, 1, starts_s=3000.0, about={"fleet": fleet})
     now = Watched(run).after(1, a, b)
     assert only(now, "b").state is State.RECORDING
     assert told(now) == []
 
 
 def test_a_sum_says_what_it_lacks(run: Path):
-    whole = MadeNode(run, "a", 100.0)
-    partial = MadeNode(run, "b", 50.0, notes=("missing dram0: only root may read it",))
-    estimated = MadeNode(run, "c", 20.0, columns=ESTIMATED)
-    MadeNode(run, "d", 0.0, columns=("cpu_util_pct", "cpu_temp_C"))
+    whole = GrowingNode(run, "a", 100.0)
+    partial = GrowingNode(run, "b", 50.0, notes=("missing dram0: only root may read it",))
+    estimated = GrowingNode(run, "c", 20.0, columns=ESTIMATED)
+    GrowingNode(run, "d", 0.0, columns=("cpu_util_pct", "cpu_temp_C"))
     now = Watched(run).after(2, whole, partial, estimated)
     assert now.contains == "3 of 4 nodes, 1 estimated, 1 with parts missing"
     assert now.energy_j
@@ -165,7 +165,7 @@ def test_a_sum_says_what_it_lacks(run: Path):
 
 
 def test_a_node_that_counts_nothing_is_not_in_joules_per_inference(run: Path):
-    counting, other = MadeNode(run, "a", 100.0, batch=5), MadeNode(run, "b", 500.0, 1)
+    counting, other = GrowingNode(run, "a", 100.0, batch=5), GrowingNode(run, "b", 500.0, 1)
     for node in (counting, other):
         node.begin("running")
     watched = Watched(run)
@@ -177,7 +177,7 @@ def test_a_node_that_counts_nothing_is_not_in_joules_per_inference(run: Path):
 
 def test_a_row_without_a_total_leaves_energy_and_power_as_they_were_read(run: Path):
     """As the rows of a slow device, which come between the others."""
-    node = MadeNode(run, "a", 100.0)
+    node = GrowingNode(run, "a", 100.0)
     watched = Watched(run)
     watched.after(1, node)
     for _ in range(3):
@@ -191,14 +191,14 @@ def test_a_row_without_a_total_leaves_energy_and_power_as_they_were_read(run: Pa
 
 
 def test_nodes_of_one_host_name_are_told_apart_by_their_ranks(run: Path):
-    nodes = [MadeNode(run, name, 1.0, rank, host="vm") for rank, name in enumerate("ab")]
-    now = Watched(run).after(1, *nodes, MadeNode(run, "c", 1.0, 2))
+    nodes = [GrowingNode(run, name, 1.0, rank, host="vm") for rank, name in enumerate("ab")]
+    now = Watched(run).after(1, *nodes, GrowingNode(run, "c", 1.0, 2))
     assert sorted(node.name for node in now.nodes) == ["c", "vm (0)", "vm (1)"]
 
 
 def test_tokens_stand_in_the_place_of_inferences_where_only_they_were_counted(run: Path):
     nodes = [
-        MadeNode(run, name, 100.0, rank, batch=5, counts="tokens_out")
+        GrowingNode(run, name, 100.0, rank, batch=5, counts="tokens_out")
         for rank, name in enumerate("ab")
     ]
     for node in nodes:
@@ -212,7 +212,7 @@ def test_tokens_stand_in_the_place_of_inferences_where_only_they_were_counted(ru
 
 
 def test_a_finished_fleet_shows_its_end(run: Path):
-    nodes = [MadeNode(run, name, 100.0, rank, batch=4) for rank, name in enumerate("ab")]
+    nodes = [GrowingNode(run, name, 100.0, rank, batch=4) for rank, name in enumerate("ab")]
     watched = Watched(run)
     for node in nodes:
         node.begin("running", "b4")
@@ -232,7 +232,7 @@ def test_a_finished_fleet_shows_its_end(run: Path):
 
 
 def test_a_node_whose_recorder_was_ended_is_broken_off_and_keeps_its_ranks(run: Path):
-    a, b = MadeNode(run, "a", 100.0), MadeNode(run, "b", 100.0, 1)
+    a, b = GrowingNode(run, "a", 100.0), GrowingNode(run, "b", 100.0, 1)
     watched = Watched(run)
     watched.after(3, a, b)
     b.finish(status="broken off", fleet=None)
@@ -245,7 +245,7 @@ def test_a_node_whose_recorder_was_ended_is_broken_off_and_keeps_its_ranks(run: 
 
 def test_a_journal_that_was_rewritten_is_read_again(run: Path):
     """As when a command marks its first phase, so that the time before becomes loading."""
-    node = MadeNode(run, "a", 100.0, batch=4)
+    node = GrowingNode(run, "a", 100.0, batch=4)
     node.begin("running")
     watched = Watched(run)
     watched.after(2, node)
@@ -260,7 +260,7 @@ def test_a_journal_that_was_rewritten_is_read_again(run: Path):
 
 
 def test_files_that_cannot_be_read_are_unknown_with_a_reason(run: Path):
-    good, bad = MadeNode(run, "a", 100.0), MadeNode(run, "b", 100.0)
+    good, bad = GrowingNode(run, "a", 100.0), GrowingNode(run, "b", 100.0)
     bad.journal.write_text("a,b,c\n1,2,3\n")
     (bad.path / "run.json").write_text('{"host": [[[')
     (run / "node=none").mkdir()
@@ -281,8 +281,8 @@ def test_a_damaged_run_json_says_nothing(found: object):
 
 
 def test_nodes_sort_by_a_column_with_unknown_ones_last_and_filter_by_text(run: Path):
-    a, b = MadeNode(run, "a", 100.0, 0), MadeNode(run, "b", 300.0, 1)
-    MadeNode(run, "c", 0.0, 2)
+    a, b = GrowingNode(run, "a", 100.0, 0), GrowingNode(run, "b", 300.0, 1)
+    GrowingNode(run, "c", 0.0, 2)
     now = Watched(run).after(2, a, b)
     names = [node.name for node in ordered(now.nodes, "W", False)]
     assert names == ["b", "a", "c"]
@@ -292,7 +292,7 @@ def test_nodes_sort_by_a_column_with_unknown_ones_last_and_filter_by_text(run: P
 
 def test_nodes_that_take_long_to_read_come_one_by_one(run: Path):
     for rank in range(3):
-        MadeNode(run, f"n{rank}", 100.0, rank).record(1)
+        GrowingNode(run, f"n{rank}", 100.0, rank).record(1)
     watched = Watched(run)
 
     def slow_clock() -> float:
@@ -350,7 +350,7 @@ def test_a_folder_stands_for_its_newest_run(run: Path):
 
 def test_a_playback_of_a_node_goes_on_with_its_rows(run: Path):
     now_s = 0.0
-    node = MadeNode(run, "a", 100.0)
+    node = GrowingNode(run, "a", 100.0)
     node.record(3)
     playback = Following(node.journal, node.path / "part.parquet", lambda: now_s)
     playback.seek(playback.length_s)

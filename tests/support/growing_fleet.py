@@ -1,4 +1,4 @@
-"""Folders of a fleet's run with nodes of known powers, as their recorders would have left them."""
+"""Folders of a fleet's run that grow: nodes of known powers, as their recorders write them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START_S = 1_795_962_600.0  # 2026-11-29 14:30:00 UTC
 
 
 @dataclass
-class MadeNode:
+class GrowingNode:
     """A node in `folder`/node=NAME; `record` appends rows of its power, while it runs with `batch`
     inferences each, or `batch` of what `counts` names."""
 

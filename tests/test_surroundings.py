@@ -105,7 +105,7 @@ def test_a_missing_extra_skips_unless_it_is_required(
     assert "torch is not installed: pip install 'wattui[torch]'" in report
 
 
-def test_a_search_runs_the_property_tests_alone_and_anew(tmp_path: Path) -> None:
+def test_a_search_runs_only_the_property_tests_with_other_examples(tmp_path: Path) -> None:
     source = SEARCHES + "\nimport atexit; atexit.register(lambda: print(hash(tuple(seen))))\n"
     reports = [pytest_on(tmp_path, source, *options) for options in ((), ("--search", "3")) * 2]
     fixed, searched = reports[::2], reports[1::2]

@@ -124,7 +124,7 @@ def test_every_topology_shows_what_a_kernel_shows(
     assert set(listed) == {n for z in topology.zones for n in (z.control, z.directory)}
 
 
-def test_every_read_is_computed_anew(make_bench: MakeBench) -> None:
+def test_every_read_is_of_its_own_moment(make_bench: MakeBench) -> None:
     bench = make_bench(topologies.plain())
     reads = sample(bench, 0.4, 0.0, "intel-rapl:0", "intel-rapl:0:0")
     assert len(reads) > 200

@@ -359,7 +359,7 @@ def test_all_gpus_on_request(make_bench: MakeBench, tmp_path: Path) -> None:
     assert_exact(recording, "long", "gpu0", "gpu1", "total")
 
 
-def test_a_gpu_is_asked_as_often_as_it_answers_anew_but_for_a_look_at_its_beat(
+def test_a_gpu_is_asked_once_a_refresh_but_for_a_look_at_its_beat(
     make_bench: MakeBench, tmp_path: Path
 ) -> None:
     gpu = Gpu(Constant(200.0), energy_refresh_s=COARSE_S)

@@ -127,10 +127,10 @@ def test_every_screen_tells_of_a_killed_recorder_and_ends_by_sigterm(
 
 def opened_over_others(terminal: Terminal, screen: str) -> None:
     for keys, shown in DEEP[screen]:
-        shows_anew(terminal, keys, shown)
+        shows_again(terminal, keys, shown)
 
 
-def shows_anew(terminal: Terminal, keys: bytes, shown: bytes) -> None:
+def shows_again(terminal: Terminal, keys: bytes, shown: bytes) -> None:
     """Press keys, and wait until the text is written once more."""
     seen = len(terminal.seen)
     terminal.press(keys)

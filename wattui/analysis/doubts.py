@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from recorders.counts import plural
 from recorders.summary.stats import depend
 from wattui.analysis.compare import Comparison
 from wattui.analysis.samples import outlier
@@ -32,7 +33,10 @@ def only_in_one(a: Side, b: Side) -> Iterator[str]:
             yield f"only in {one.name}: {first_of(labels)}"
         if one.figures and not other.figures:
             yield f"only {one.name} has a running phase"
-        elif domains := [d for d in one.domains if d not in other.domains]:
+            continue
+        if one.is_counted and not other.is_counted:
+            yield f"only {one.name} counted {plural(one.per)}"
+        if domains := [d for d in one.domains if d not in other.domains]:
             said = ", ".join(f"{domain} ({one.domains[domain]})" for domain in domains)
             yield f"only in {one.name}: {said}"
 

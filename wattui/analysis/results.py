@@ -350,7 +350,7 @@ def _group_figures(
 ) -> Iterator[Named]:
     seconds, n = group.seconds, group.inferences
     yield from _counted(seconds, n)
-    counts = {name: count for name, count in group.counts.items() if name in names}
+    counts = {name: count for name, count in named(group.counts).items() if name in names}
     for name, count in counts.items():
         if count.count:
             yield "", per(INFERENCES, name), Value(float(count.count), baseline_noise=0.0)

@@ -100,6 +100,11 @@ class Side:
         return list(dict.fromkeys(key.label for key in self.figures))
 
     @property
+    def is_counted(self) -> bool:
+        """Whether any of it counted what its energies are stated per."""
+        return any(key.figure == "rate" for key in self.figures)
+
+    @property
     def is_mixed(self) -> bool:
         """Whether the running phases are a mixture of labels."""
         return len(list(filter(None, self.labels))) > 1

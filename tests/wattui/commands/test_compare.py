@@ -596,6 +596,27 @@ def test_per_chooses_the_count_that_runs_are_compared_by(
     assert "--per images: nothing here counted images: there is inferences, requests" in said
 
 
+def test_a_side_without_the_count_has_no_energy_per_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Its energy per inference is not that per token."""
+    images = TOKENS._replace(count=50, counts={})
+    a, b = make("a", labels=[images]), make("b", labels=[TOKENS])
+    found = compared(capsys, a, b, "--per", "tokens_out")
+    assert {row["figure"] for row in found["comparisons"]} == {"energy", "power"}
+    assert "only b counted output tokens" in found["remarks"]
+
+
+def test_energy_per_token_is_not_mixed_with_that_per_inference(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    both = TOKENS._replace(count=50)
+    found = compared(capsys, make("a", labels=[both]), make("b", labels=[TOKENS]))
+    total = row(found, figure="total", label="c1")
+    assert total["value_a"] == total["value_b"]
+    assert total["value_a"]["samples"] == pytest.approx([1.98, 2.0, 2.02])
+
+
 def test_exported_results_are_compared_per_token(capsys: pytest.CaptureFixture[str]) -> None:
     make("a", labels=[TOKENS])
     assert main(["export", "a.csv", "results.json"]) == 0

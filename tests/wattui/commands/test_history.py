@@ -231,3 +231,14 @@ def test_a_history_of_tokens_is_per_token_or_per_what_is_asked_for(
     assert "energy per request, all energy used while running" in capsys.readouterr().out
     with pytest.raises(UsageError, match="nothing here counted images"):
         run(tmp_path, "--per", "images")
+
+
+def test_a_history_per_token_leaves_out_runs_that_counted_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for day, part in ((1, TOKENS._replace(count=50, counts={})), (2, TOKENS), (3, TOKENS)):
+        about = {"clock": {"start_utc_ns": 1_700_000_000 * 10**9 + day * DAY_NS}}
+        finished(tmp_path / f"run{day}.csv", [IDLE, part], **about)
+    assert run(tmp_path, "--per", "tokens_out", "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)["histories"]
+    assert [point["value"] for point in found["points"]] == pytest.approx([2.0, 2.0])

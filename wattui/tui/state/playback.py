@@ -69,8 +69,7 @@ class Playback(Stream):
 
     def _rewind(self, place: int = 0) -> None:
         """Read on from a place in the file: from the next row of a later time."""
-        width = len(FIXED_COLUMNS) + len(self.columns) + len(self._names)
-        self._rows = rows_of(self._lines.since(place), width)
+        self._rows = self._rows_from(place)
         self._next = next(self._rows, None)
         if place:
             first_s = self._next[0] if self._next else 0.0
@@ -78,6 +77,12 @@ class Playback(Stream):
         self.skipped_s = self.position_s = self._next[0] if place and self._next else 0.0
         self._row_due_s = 0.0
         self.ended = False
+
+    def _rows_from(self, place: int) -> Generator[tuple[float, list[str]]]:
+        """The rows from a place on; counts may have got a column since the last look."""
+        self._names = names_of(next(csv.reader([self._lines.header()]), []))
+        width = len(FIXED_COLUMNS) + len(self.columns) + len(self._names)
+        return rows_of(self._lines.since(place), width)
 
     @property
     def title(self) -> str:
@@ -207,14 +212,23 @@ class Following(Playback):
         found = super().poll()
         if self._next is None:
             try:
-                self.ended = self._growing.header() != self._header
-                more = self._growing.since(self._growing.read_to - 1)
-                self._rows = rows_of(more, len(self._header.split(",")))
-                self._next = None if self.ended else next(self._rows, None)
+                self._rows = self._rows_since()
+                self._next = next(self._rows, None)
+                self.ended = False
             except OSError:  # the recording has ended, and is now beside it
                 self.path, self.ended = self._finished, True
         self.length_s = max(self.length_s, self.position_s)
         return found
+
+    def _rows_since(self) -> Generator[tuple[float, list[str]]]:
+        """The rows after the last one read, also in a file that took its place with more columns,
+        in which each is elsewhere."""
+        header, lines = self._header, self._growing
+        self._header = lines.header()
+        if self._header == header:
+            return self._rows_from(lines.read_to - 1)
+        found = self._rows_from(max(0, lines.place(self.position_s) - lines.near))
+        return (row for row in found if row[0] > self.position_s)
 
     def seek(self, time_s: float) -> bool:
         """Continue from another time; see `Playback.seek`."""

@@ -369,3 +369,25 @@ def test_a_playback_of_a_node_goes_on_with_its_rows(run: Path):
     playback.poll()
     assert playback.ended
     assert Playback(playback.path).length_s == pytest.approx(4.0)  # to play it again
+
+
+def test_a_playback_of_a_node_goes_on_when_a_count_gets_a_column(run: Path):
+    now_s = 0.0
+    node = GrowingNode(run, "a", 100.0)
+    node.record(3)
+    playback = Following(node.journal, node.path / "part.parquet", lambda: now_s)
+    playback.seek(playback.length_s)
+    while playback.is_seeking:
+        playback.poll()
+    playback.poll()
+    node.record(1)
+    header, *rows = node.journal.read_text().splitlines()
+    lines = [f"{header},count_tokens_out", *(f"{row},{n}" for n, row in enumerate(rows))]
+    node.journal.write_text("\n".join(lines) + "\n")
+    now_s = 2.0
+    found = [*playback.poll(), *playback.poll()]
+    assert not playback.ended
+    assert [float(message["time"]) for message in found] == pytest.approx(
+        [3 + n / 10 for n in range(1, 11)]
+    )
+    assert found[-1]["counts"] == {"tokens_out": len(rows) - 1}

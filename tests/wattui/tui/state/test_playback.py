@@ -184,6 +184,21 @@ def test_a_seek_back_reads_the_rows_again_also_from_the_end(path: Path, clock: C
     assert times(playback) == ["0.0"]
 
 
+def test_a_seek_back_reads_a_file_in_which_a_count_got_a_column(path: Path, clock: Clock) -> None:
+    playback = Playback(path, math.inf, clock)
+    clock.now_s += 1
+    playback.poll()
+    path.write_text(
+        HEADER.strip()
+        + ",count_tokens_out\n"
+        + "".join(f"{row.strip()},{n}\n" for n, row in enumerate(ROWS))
+    )
+    playback.seek(2.0)
+    found = playback.poll()
+    assert [message["time"] for message in found][-1] == "2.000000"
+    assert found[-1]["counts"] == {"tokens_out": 3}
+
+
 def test_a_paused_playback_seeks_and_stays_paused(path: Path, clock: Clock) -> None:
     playback = Playback(path, clock=clock)
     times(playback)

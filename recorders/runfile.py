@@ -100,6 +100,8 @@ class RunFile:
         """Create the file. `force` replaces an existing one; of a link to a file, the link.
 
         Raises RunFileExistsError, RunFileBusyError, or OSError if it cannot be written."""
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not force and (clash := next(filter(os.path.lexists, (path, json_path(path))), None)):
             raise RunFileExistsError(str(clash))
         if force and path.is_symlink() and (path.is_file() or not path.exists()):

@@ -33,7 +33,7 @@ def refusal(
     """
     try:
         if suffixes and path.suffix not in suffixes:
-            return f"fix: use one of the extensions {', '.join(suffixes)}"
+            return f"{path}: fix: use one of the extensions {', '.join(suffixes)}"
         kept = {file.resolve() for csv in recordings for file in (csv, json_path(csv))}
         if path.resolve() in kept:
             return f"that is the recording itself: fix: {FIX}"

@@ -91,7 +91,7 @@ def find_flags(
     """All flags of a recording, most serious first."""
     return [
         *_sensors(headline),
-        *_missing(everything, running),
+        *_missing(reduction, everything, running),
         *_events(reduction, everything),
         *_marks(reduction, everything),
         *_stuck(reduction, everything),
@@ -147,19 +147,22 @@ def _sensors(headline: str | None) -> Iterator[Flag]:
         yield Flag("simulated", headline, "the power is a made-up curve, not a measurement")
 
 
-def _missing(everything: Sequence[Span], running: Group | None) -> Iterator[Flag]:
+def _missing(
+    reduction: Reduction, everything: Sequence[Span], running: Group | None
+) -> Iterator[Flag]:
     if running is None:
         yield Flag(
             "no_running", "", "nothing was marked as running, so there is no energy to report"
         )
         return
     if not running.inferences:
-        yield Flag(
-            "no_count",
-            "",
+        text = (
             "no inferences were counted; use --inferences N or --count-match REGEX, "
-            "or call wattui.count() in the program",
+            "or call wattui.count() in the program"
         )
+        if reduction.noted(OwnNote.SERVER_UNREAD):
+            text = "no count is known, as a server could not be read; see server_unread"
+        yield Flag("no_count", "", text)
     if not any(span.phase == "idle" for span in everything):
         text = "no idle baseline, so dynamic energy is unknown; record with --idle 10"
         yield Flag("no_idle", "", f"{text}, or import with --idle LOG")

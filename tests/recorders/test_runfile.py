@@ -174,6 +174,11 @@ def test_an_existing_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "precious\n"
 
 
+def test_a_folder_is_no_file_that_force_would_replace(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        RunFile(tmp_path, HEADER)
+
+
 def test_an_existing_run_json_is_refused_too(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(RunFileExistsError, match=r"run\.json"):

@@ -117,7 +117,8 @@ def table_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
     if not apart and (table := _inference_table(running, summary.per)):
         yield Fitting(table)
     if others := list(_other_counts(summary, apart)):
-        yield Text("\n".join(others))
+        said = "also counted: "
+        yield Text(said + (", " if apart else f"\n{' ' * len(said)}").join(others))
     if counters := counters_line(summary, apart):
         yield counters
     groups = summary.labels if apart else _many(summary.labels)
@@ -389,7 +390,7 @@ def _other_counts(summary: Summary, apart: bool) -> Iterator[str]:
             factor, prefix = prefix_for([each.value])
             figure = figure_text(each, running.domains[channel].origin, factor)
             words.append(f"{figure} {prefix}J each")
-        yield f"also counted: {' · '.join(words)}"
+        yield " · ".join(words)
 
 
 def _per_inference(domains: Iterable[Domain | Answers]) -> tuple[float, str, tuple[str, ...]]:

@@ -91,6 +91,12 @@ def test_a_missing_count_names_the_ways_to_give_one() -> None:
     assert all(way in text for way in ("--inferences", "--count-match", "wattui.count()"))
 
 
+def test_a_count_that_went_away_with_its_server_sends_nobody_to_count_themselves() -> None:
+    rows = [*GOOD[:2], *phase("running", 11, 31, 50.0)]
+    text = flags([event(0, "note:server_unread http://h/metrics: gone"), *rows])["no_count"].text
+    assert text == "no count is known, as a server could not be read; see server_unread"
+
+
 def test_a_missing_idle_baseline_is_said() -> None:
     assert "--idle" in flags(GOOD[2:])["no_idle"].text
 

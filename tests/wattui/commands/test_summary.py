@@ -426,6 +426,27 @@ def test_a_run_of_tokens_is_stated_per_token_in_the_terms_of_language_models(
     assert "no_count" not in text
 
 
+def test_what_else_was_counted_is_introduced_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = {"tokens_out": 100, "tokens_in": 40, "requests": 10}
+    one = finished(tmp_path / "one.csv", [IDLE, TOKENS._replace(counts=counts)]).csv
+    of_labels = [TOKENS._replace(label=label, counts=counts) for label in ("c1", "c8")]
+    two = finished(tmp_path / "two.csv", [IDLE, *of_labels]).csv
+    said = []
+    for path in (one, two):
+        assert main(["summary", str(path)]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        first = next(place for place, line in enumerate(lines) if "also counted: " in line)
+        said.append([line.strip("│ ") for line in lines[first : first + 2]])
+        assert sum("also counted" in line for line in lines) == 1
+    assert [line.partition(" · ")[0] for line in said[0]] == [
+        "also counted: 40 prompt tokens",
+        "10 requests",
+    ]
+    assert said[1] == ["also counted: 80 prompt tokens, 20 requests", ""]
+
+
 def test_per_states_energies_per_another_count_and_refuses_one_that_was_not_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -58,17 +59,31 @@ def convert(csv: Path, out: Path, force: bool = False) -> None:
 
     Raises UsageError, in which case the CSV is as it was.
     """
-    with drafted(out, force) as draft, naming(csv):
-        if remarks := write_parquet(csv, draft):
-            raise OutputError("; ".join(remarks))
-    with contextlib.suppress(OSError, ValueError):
-        path = json_path(out)
-        found = json.loads(path.read_bytes())
-        found["file"] = {**found.get("file", {}), "csv": str(out.absolute())}
-        if found.pop("csv", None):
-            found["csv"] = identity(out)
-        write_json_at(path, found)
-    csv.unlink()
+    with naming(csv), _held(csv):
+        with drafted(out, force) as draft, naming(csv):
+            if remarks := write_parquet(csv, draft):
+                raise OutputError("; ".join(remarks))
+        with contextlib.suppress(OSError, ValueError):
+            path = json_path(out)
+            found = json.loads(path.read_bytes())
+            found["file"] = {**found.get("file", {}), "csv": str(out.absolute())}
+            if found.pop("csv", None):
+                found["csv"] = identity(out)
+            write_json_at(path, found)
+        csv.unlink()
+
+
+@contextlib.contextmanager
+def _held(csv: Path) -> Iterator[None]:
+    """Keep other recorders from the file, which `--force` lets them replace. Raises OutputError."""
+    with csv.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError("another wattui is recording to it") from None
+        except OSError:  # the file system has no locks
+            pass
+        yield
 
 
 def _write(path: Path, out: Path, about: Mapping[str, Any]) -> list[str]:

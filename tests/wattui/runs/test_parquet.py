@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders.rows import line_text, where_text
+from recorders.runfile import RunFile, RunFileBusyError
 from recorders.summary.summary import summarise
 from tests.figures.recordings import RECORDED
 from tests.support.examples import examples
@@ -214,6 +215,29 @@ def test_a_recording_is_converted_and_its_csv_removed(csv: Path) -> None:
     write_csv(parquet, again)
     assert again.read_bytes() == text
     assert load_run(again).remarks == [], "its run.json is about the text, too"
+
+
+def test_a_csv_to_which_another_recorder_writes_is_not_converted(csv: Path) -> None:
+    """It was replaced with --force between the end of its recording and its conversion."""
+    recorder = RunFile(csv, HEADER, force=True)
+    with pytest.raises(UsageError, match="another wattui is recording to it"):
+        convert(csv, csv.with_suffix(".parquet"))
+    recorder.close()
+    assert csv.read_text() == HEADER
+    assert not csv.with_suffix(".parquet").exists()
+
+
+def test_no_recorder_replaces_a_csv_while_it_is_converted(
+    csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(path: Path, _out: Path) -> list[str]:
+        with pytest.raises(RunFileBusyError):
+            RunFile(path, HEADER, force=True)
+        return []
+
+    monkeypatch.setattr("wattui.runs.convert.write_parquet", begin)
+    convert(csv, csv.with_suffix(".parquet"))
+    assert not csv.exists()
 
 
 def test_a_full_disk_is_an_error_of_the_system(csv: Path) -> None:

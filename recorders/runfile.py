@@ -27,6 +27,8 @@ WINDOW_BYTES = 2**16
 MOST_NAMES = 99
 # The extension of run files with typed columns.
 PARQUET = ".parquet"
+# The folder of a node of a fleet begins like this; its rows, finished or not, and its run.json.
+NODE, PART, JOURNAL, RUN_JSON = "node=", "part.parquet", "journal.csv", "run.json"
 # The `format` of run.json.
 FORMAT_VERSION = 1
 
@@ -499,8 +501,9 @@ def journal_path(path: Path) -> Path:
 
 
 def json_path(csv_path: Path) -> Path:
-    """run.json beside run.csv."""
-    return csv_path.with_suffix(".json")
+    """run.json beside run.csv, or beside the rows of a node of a fleet."""
+    is_of_node = csv_path.name in (PART, JOURNAL) and csv_path.parent.name.startswith(NODE)
+    return csv_path.with_name(RUN_JSON) if is_of_node else csv_path.with_suffix(".json")
 
 
 def write_json(csv_path: Path, content: dict[str, Any]) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recorders import runfile
 from wattui.errors import UsageError, unreadable
 
-RUN, NODE = "run=", "node="
+RUN, NODE = "run=", runfile.NODE
 # Of a node: its finished recording, and the copy of one that is not finished.
-PART, RUN_JSON, JOURNAL = "part.parquet", "run.json", "journal.csv"
+PART, RUN_JSON, JOURNAL = runfile.PART, runfile.RUN_JSON, runfile.JOURNAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from recorders.fingerprint import fingerprint
 from wattui.fleet import publish, publisher
 from wattui.fleet.folder import JOURNAL, PART, RUN_JSON, NodeFolder
 from wattui.fleet.publish import ADDRESS, Copy, Work
 from wattui.fleet.publisher import Publisher
+from wattui.runs.recorded import about_run, changed
 
 HEADER = "time_s,time_utc,phase,label,repeat,event,inferences,sim_cpu_J,sim_cpu_W\n"
 BOUND_S = 20.0
@@ -179,6 +181,18 @@ def test_a_finished_recording_replaces_its_copy(local: Local, node: NodeFolder):
     assert sorted(path.name for path in node.path.iterdir()) == [PART, RUN_JSON]
     assert json.loads((node.path / RUN_JSON).read_text()) == {"status": "finished"}
     assert not list(local.csv.parent.glob("run.*"))
+
+
+def test_the_rows_of_a_node_are_found_with_their_run_json(local: Local, node: NodeFolder):
+    of_node = work(local, node)
+    of_node.claim()
+    local.add_rows()
+    about = {"status": "finished", "csv": fingerprint(local.csv)}
+    local.csv.with_suffix(".json").write_text(json.dumps(about))
+    of_node.land()
+    found = about_run(node.path / PART)
+    assert found.status == "finished"
+    assert not changed(node.path / PART, found)
 
 
 def test_a_folder_that_comes_back_is_caught_up(local: Local, node: NodeFolder):

@@ -64,6 +64,16 @@ class Page:
         """The counts of tokens that move only when a request ends."""
         return [name for name, found in self.counts.items() if found.at_end]
 
+    @property
+    def unseen(self) -> list[str]:
+        """The counts of which the page has no series, as of one with labels that it does not use,
+        or does not use yet."""
+        return [
+            name
+            for name, found in self.counts.items()
+            if not any(each.is_of(term) for each in self.counters for term in found.terms)
+        ]
+
 
 def read_page(
     body: bytes, headers: Mapping[str, str] | None = None, choices: Iterable[Choice] = ()

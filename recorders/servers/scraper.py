@@ -18,6 +18,7 @@ from recorders.servers.dialects import CACHED, IN, OUT, REQUESTS
 from recorders.servers.epochs import Epochs
 from recorders.servers.pages import Page, read_page
 from recorders.servers.specs import ServerSpec
+from recorders.summary.served import UNSEEN
 from recorders.texts import OwnNote
 from recorders.writer import run_as_others
 
@@ -98,6 +99,11 @@ class Scraper:
     def counted_at_end(self) -> bool:
         """Whether it counted tokens at a request's end when it answered last."""
         return bool(self.lately and self.lately[-1].at_end)
+
+    @property
+    def unseen(self) -> list[str]:
+        """The chosen counts of which its page has no series, and which are 0 until it has."""
+        return self._page.unseen if self._page and self.spec.choices else []
 
     @property
     def restarts(self) -> int:
@@ -203,6 +209,8 @@ class Scraper:
         text = f"{page.server or 'chosen'} counts {' '.join(page.counts)}"
         if page.at_end:
             text += f"; at a request's end: {' '.join(page.at_end)}"
+        if self.unseen:
+            text += f"{UNSEEN}{' '.join(self.unseen)}"
         if text != self._told:
             self._told = text
             self._notes.append(f"{OwnNote.SERVER_COUNTS} {self.spec.shown}: {text}")

@@ -12,6 +12,8 @@ from recorders.summary.reduction import Reduction
 from recorders.texts import OwnNote
 
 MOST_NAMED = 3
+# What a note of what a server counts says of those that its page has no series of.
+UNSEEN = "; no series of: "
 _COUNTS = re.compile(r".* counts ([a-z0-9_ ]+)(?:;|$)")
 
 
@@ -65,6 +67,19 @@ def server_flags(reduction: Reduction) -> Iterator[Flag]:
     if restarted := _noted(reduction, OwnNote.SERVER_RESTARTED):
         text = f"a server restarted, and its last counts are missing: {_some(restarted)}"
         yield Flag("server_restarted", "", text)
+    yield from _unseen(reduction)
+
+
+def _unseen(reduction: Reduction) -> Iterator[Flag]:
+    """Counts that were chosen by labels which no series of their server has had by the end."""
+    lasts = {}
+    for text in reduction.noted(OwnNote.SERVER_COUNTS):
+        server, _, counts = text.partition(": ")
+        lasts[server] = counts.partition(UNSEEN)[2]
+    for server, names in lasts.items():
+        if names:
+            why = "no series has the metric and labels that were given, so it stayed 0"
+            yield Flag("no_series", ", ".join(names.split()), f"{why}: {server}")
 
 
 def _noted(reduction: Reduction, note: OwnNote) -> list[str]:

@@ -25,6 +25,7 @@ REMEDIES = {
     "target_missed": "allow more seconds in wattui.repeat(), or a wider target",
     "counted_at_request_end": "let all requests of a phase end in it, or wait longer for them",
     "server_unread": "follow the fix in the flag, then record again",
+    "no_series": "correct the labels; `wattui tokens check SERVER --tokens URL#METRIC` tries them",
     "server_restarted": "record again; the server's log says why it restarted",
     "unaligned": "use longer phases, or run the work many times in one",
     "cut_text": "use labels and notes of at most 4096 bytes",

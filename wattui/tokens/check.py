@@ -43,6 +43,7 @@ def counted_by(metrics: str) -> str:
     except SpecError as error:
         raise UsageError(f"{metrics}: {error}") from None
     from recorders.servers.scraper import Scraper
+    from recorders.summary.served import UNSEEN
 
     scraper = Scraper(spec, Access("", os.environ, kind=KIND))
     scraper.step()
@@ -50,7 +51,8 @@ def counted_by(metrics: str) -> str:
         return scraper.why
     text = f"{spec.shown}: {scraper.server or 'it'} counts {', '.join(scraper.names)}"
     late = ", ".join(scraper.last.at_end)
-    return f"{text}; {late} only when a request ends" if late else text
+    text += f"; {late} only when a request ends" if late else ""
+    return text + (UNSEEN + ", ".join(scraper.unseen) if scraper.unseen else "")
 
 
 async def _models(address: Address, key_name: str | None) -> list[str]:

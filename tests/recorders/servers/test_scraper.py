@@ -11,7 +11,9 @@ import pytest
 
 from recorders.meters.meter import Access
 from recorders.servers.specs import parse_server
+from recorders.summary.served import server_flags
 from tests.support import servers
+from tests.support.doubles import event, reduction
 from tests.support.meters import Plug, plug
 
 pytest.importorskip("prometheus_client", reason="no prometheus-client: wattui[tokens]")
@@ -149,6 +151,30 @@ def test_it_notes_what_is_counted_and_when(device: Plug) -> None:
         f"server_counts http://{device.host}/metrics: llama-server counts tokens_out tokens_in "
         "prefill_ms decode_ms; at a request's end: tokens_out decode_ms"
     ]
+
+
+def test_a_label_that_nothing_has_is_said_until_something_has_it(device: Plug) -> None:
+    metric = "vllm:request_success_total"
+    replying(
+        device,
+        page(f'{metric}{{finished_reason="stop"}} 5\n'),
+        page(f'{metric}{{finished_reason="stop"}} 5\n{metric}{{finished_reason="length"}} 2\n'),
+    )
+    spec = parse_server(f'{device.host}#cut={metric}{{finished_reason="length"}}')
+    found = Scraper(spec, Access("", {}, kind="tokens"))
+    found.step()
+    assert found.unseen == ["cut"]
+    first = found.notes()
+    assert first == [f"server_counts {spec.shown}: vLLM counts cut; no series of: cut"]
+    found.step()
+    assert found.last is not None
+    assert (found.last.totals, found.unseen) == ({"cut": 2}, [])
+    (second,) = found.notes()
+    assert second == f"server_counts {spec.shown}: vLLM counts cut"
+    rows = [event(place, f"note:{note}") for place, note in enumerate((*first, second))]
+    (flag,) = server_flags(reduction(rows[:1], []))
+    assert (flag.name, flag.where) == ("no_series", "cut")
+    assert list(server_flags(reduction(rows, []))) == []
 
 
 def test_two_servers_are_added_and_one_that_is_away_makes_the_sum_unknown(device: Plug) -> None:

@@ -18,7 +18,7 @@ TOKENS = "tokens_out"
 WINDOW_S, STEP_S = 10.0, 0.25
 # Where they are counted at a request's end: at least so many lumps, and so many seconds.
 LEAST_LUMPS, LEAST_S, MOST_LUMPS = 16, 30.0, 256
-_AT_END = re.compile(rf"{NOTE}{OwnNote.SERVER_COUNTS} .*; at a request's end: (.*)")
+_AT_END = re.compile(rf"{NOTE}{OwnNote.SERVER_COUNTS} .*; at a request's end: ([^;]*)")
 
 
 class Now(NamedTuple):

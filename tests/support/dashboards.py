@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 from textual.app import App
+from textual.pilot import Pilot
 
 from recorders.client import Config
-from tests.support.fakes import FakeSession
+from tests.support.fakes import FakeSession, row
 from wattui.config import Settings
 from wattui.tui.app import Dashboard
 from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
+
+WIDE, MIDDLE, SMALL, MINI, TOO_SMALL = (200, 50), (120, 35), (80, 24), (40, 6), (39, 6)
+SETTLED_S, LIMIT_S = 0.3, 30.0
 
 
 def dashboard_of(stream: FakeSession | Playback, **settings: Any) -> Dashboard:
@@ -25,3 +30,38 @@ def screen(app: App[Any]) -> str:
     """The terminal's lines."""
     lines = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip) for strip in lines)
+
+
+def dashboard(session: FakeSession | None = None) -> tuple[Dashboard, FakeSession]:
+    """A dashboard with half a minute at 30 W, and what stands in for its recorder."""
+    session = session or FakeSession()
+    session.coming = [row(n / 10, 30.0) for n in range(300)]
+    return dashboard_of(session), session
+
+
+def marks(session: Any) -> list[dict[str, Any]]:
+    """The marks that the recorder was asked for."""
+    return [asked for asked in session.asked if asked["do"] == "mark"]
+
+
+def offered(app: Dashboard) -> list[str]:
+    """The commands of the palette."""
+    return [command.title for command in app.get_system_commands(app.main)]
+
+
+def notified(app: Dashboard) -> str:
+    """All notifications that are shown."""
+    return " ".join(notification.message for notification in app._notifications)
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """Let some ticks pass."""
+    await pilot.pause(SETTLED_S)
+
+
+async def until_shown(pilot: Pilot[Any], text: str) -> None:
+    """Wait for a text, as long as a busy machine may take to draw it."""
+    deadline_s = time.monotonic() + LIMIT_S
+    while text not in screen(pilot.app) and time.monotonic() < deadline_s:
+        await pilot.pause(0.05)
+    assert text in screen(pilot.app)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,63 +9,38 @@ from typing import Any
 
 import pytest
 from textual.events import Click, MouseDown, MouseMove, MouseUp
-from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from recorders.client import Config, Finished
+from recorders.client import Config
 from recorders.source import Channel, Refusal
-from recorders.summary.reduction import Reducer
-from recorders.summary.summary import summarise
-from tests.support.dashboards import dashboard_of, screen
+from tests.support.dashboards import (
+    MIDDLE,
+    MINI,
+    SMALL,
+    TOO_SMALL,
+    WIDE,
+    dashboard,
+    marks,
+    notified,
+    offered,
+    screen,
+    settle,
+    until_shown,
+)
 from tests.support.fakes import FakeSession, row
-from tests.support.made_runs import B1, IDLE, Part, finished
-from wattui.capture.stages import Recipe
 from wattui.config import Settings, load
-from wattui.runs import lines
-from wattui.runs.lines import CsvLines
 from wattui.runs.run_json import ReadSource
-from wattui.tui import app as module
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.doctor import DoctorScreen
 from wattui.tui.screens.launch_form import LaunchForm
 from wattui.tui.screens.main import HINT, LAYOUT_KEYS
-from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
 from wattui.tui.screens.steady import SteadyCommandPalette
 from wattui.tui.state.live import Live
 from wattui.tui.state.options import Start
-from wattui.tui.state.playback import Playback
 from wattui.tui.widgets.chart import Chart
-from wattui.tui.widgets.seek_bar import SeekBar
-
-WIDE, MIDDLE, SMALL, TOO_SMALL = (200, 50), (120, 35), (80, 24), (39, 6)
-MINI = (40, 6)
-SETTLED_S = 0.3
-LIMIT_S = 30.0
-
-
-def dashboard(session: FakeSession | None = None) -> tuple[Dashboard, FakeSession]:
-    session = session or FakeSession()
-    session.coming = [row(n / 10, 30.0) for n in range(300)]
-    return dashboard_of(session), session
-
-
-def marks(session: Any) -> list[dict[str, Any]]:
-    return [asked for asked in session.asked if asked["do"] == "mark"]
-
-
-async def settle(pilot: Pilot[Any]) -> None:
-    await pilot.pause(SETTLED_S)
-
-
-async def until_shown(pilot: Pilot[Any], text: str) -> None:
-    """Wait for a text, as long as a busy machine may take to draw it."""
-    deadline_s = time.monotonic() + LIMIT_S
-    while text not in screen(pilot.app) and time.monotonic() < deadline_s:
-        await pilot.pause(0.05)
-    assert text in screen(pilot.app)
 
 
 @pytest.mark.parametrize(("size", "graphs"), [(WIDE, 3), (MIDDLE, 3), (SMALL, 1)])
@@ -186,10 +159,6 @@ async def test_without_the_focus_the_screen_is_drawn_once_a_second() -> None:
         assert drawn >= 1
 
 
-def offered(app: Dashboard) -> list[str]:
-    return [command.title for command in app.get_system_commands(app.main)]
-
-
 OF_NO_USE_LIVE = {
     "Start of playback",
     "Live",
@@ -265,93 +234,6 @@ async def test_several_marks_are_undone_and_each_is_named() -> None:
     assert said == ["Undone: mark running b; 1 more can be undone", "Undone: mark idle"]
 
 
-@pytest.mark.parametrize(("away_s", "rings"), [(60.0, True), (0.0, False)])
-async def test_the_end_of_a_launch_rings_if_nobody_is_there(
-    sessions: list[Config],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    away_s: float,
-    rings: bool,
-) -> None:
-    monkeypatch.setenv("TERM", "xterm-kitty")
-    monkeypatch.delenv("TMUX", raising=False)
-    app, _ = dashboard()
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
-        app._start_launch(Recipe(["false"], tmp_path / "run.csv", idle_s=0.0))
-        written: list[str] = []
-        monkeypatch.setattr(app._driver, "write", written.append)
-        app._typed_s -= away_s
-        assert app.is_watched != rings
-        await until(pilot, lambda: app._launched is None)
-        sent = [text for text in written if text.startswith("\a")]
-        expected = "\a\x1b]9;wattui: run.csv: the command exited with status 1\x1b\\"
-        assert sent == ([expected] if rings else [])
-        app.app_focus = False
-        assert not app.is_watched
-
-
-async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + LIMIT_S
-    while not is_so() and time.monotonic() < deadline_s:
-        await pilot.pause(0.05)
-    assert is_so()
-
-
-@pytest.fixture
-def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
-    """The configurations of the recorders that the dashboard starts."""
-    started: list[Config] = []
-
-    class Started(FakeSession):
-        def __init__(self, config: Config, exports: object = None) -> None:
-            super().__init__(config.csv)
-            started.append(config)
-
-        def wait_ready(self) -> Started:
-            return self
-
-    monkeypatch.setattr(module, "Session", Started)
-    return started
-
-
-async def test_recording_starts_with_a_new_file_and_goes_on_in_the_same_phase(
-    sessions: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    app, first = dashboard()
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
-        await pilot.press("space", "r", "enter")
-        await settle(pilot)
-        assert "● REC" in screen(app)
-        assert marks(app.stream) == [{"do": "mark", "phase": "running", "label": ""}]
-    assert first.finished
-    assert sessions[0].csv is not None
-    assert sessions[0].csv.suffix == ".csv"
-
-
-async def test_the_graphs_and_the_zoom_survive_the_start_of_a_recording(
-    sessions: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    app, first = dashboard()
-    first.coming = [row(time_s / 10, 37) for time_s in range(300)]
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
-        await pilot.press("minus", "r", "enter")
-        await settle(pilot)
-        app.stream.coming = [row(time_s / 10, 74) for time_s in range(50)]
-        app.main.catch_up()
-        await settle(pilot)
-        assert app.main.live.history.stats("package0_W", 0, 29) == pytest.approx((37.0, 37.0))
-        assert app.main.view.bin_s == pytest.approx(0.8)
-        text = screen(app)
-        assert "● REC" in text
-        assert "00:04.9" in text
-        assert "-20s" in text
-
-
 async def test_a_saved_layout_shows_its_graphs_in_order_and_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("# mine\nidle_s = 5\n")
@@ -396,84 +278,6 @@ async def test_the_hint_of_the_first_run_goes_at_the_first_key_and_never_returns
             await settle(pilot)
             assert HINT not in screen(app)
             assert "frozen" in screen(app)
-
-
-async def test_an_existing_file_is_refused_as_it_is_typed(
-    sessions: list[Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run.csv").touch()
-    app, _ = dashboard()
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
-        await pilot.press("r", "ctrl+u", *"run.csv")
-        await settle(pilot)
-        assert "run.csv exists: fix: use another name" in screen(app)
-        await pilot.press("enter")
-        assert isinstance(app.screen, Ask)
-    assert sessions == []
-
-
-async def test_the_end_of_a_recording_shows_its_results(sessions: list[Config]) -> None:
-    session = FakeSession(Path("run.csv"))
-    reducer = Reducer(session.columns)
-    edges = [row(0, 30, "running", "begin", 0), row(10, 30, "running", "end", 60)]
-    for edge in edges:
-        where = (edge["phase"], edge["label"], None)
-        reducer.add(edge["time"], edge["cells"], edge["event"], where, edge["inferences"])
-    summary, run = summarise(reducer.reduction), {"lost_rows": 7}
-    session.done = Finished(summary, run, write_error="No space left on device")
-    app, _ = dashboard(session)
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
-        await pilot.press("r")
-        await settle(pilot)
-        assert isinstance(app.screen, Results)
-        assert "5.500" in screen(app)
-        assert "7 rows are missing (No space left on device)" in screen(app)
-        await pilot.press("escape")
-        await settle(pilot)
-        assert not isinstance(app.screen, Results)
-    assert sessions[0].csv is None
-
-
-async def test_a_recorder_that_is_lost_is_shown_and_can_be_started_again(
-    sessions: list[Config],
-) -> None:
-    app, session = dashboard()
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
-        session.lost = "signal 9"
-        await settle(pilot)
-        await pilot.press("z")
-        assert "recorder lost signal 9" in screen(app)
-        await pilot.press("r")
-        await settle(pilot)
-        assert "recorder lost" not in screen(app)
-    assert len(sessions) == 1
-
-
-async def test_a_launch_whose_recorder_is_lost_shows_it_until_a_new_one_is_started(
-    sessions: list[Config], tmp_path: Path
-) -> None:
-    app, _ = dashboard()
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
-        app._start_launch(Recipe(["true"], tmp_path / "run.csv", idle_s=60.0))
-        await pilot.press("l")
-        await settle(pilot)
-        assert "A command is running; press x to stop it" in notified(app)
-        app.stream.lost = "signal 9"
-        await until_shown(pilot, "recorder lost signal 9")
-        await settle(pilot)
-        assert len(sessions) == 1
-        assert not [each for each in app._notifications if "exited" in each.title]
-        await pilot.press("l")
-        await settle(pilot)
-        assert isinstance(app.screen, LaunchForm)
-        await pilot.press("escape", "r")
-        await settle(pilot)
-        assert "recorder lost" not in screen(app)
 
 
 async def test_what_may_lose_joules_is_in_the_banner_although_power_is_measured() -> None:
@@ -607,98 +411,6 @@ async def test_on_a_small_screen_g_goes_through_the_graphs() -> None:
     assert shown == ["DRAM", "CPU utilisation", "CPU package", "CPU utilisation"]
 
 
-async def test_a_playback_is_paused_and_played_at_other_speeds(tmp_path: Path) -> None:
-    path = tmp_path / "run.csv"
-    header = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
-    path.write_text(header + "".join(f"{n}.0,,,,,,,{n * 20}.0,20.0\n" for n in range(60)))
-    playback = Playback(path)
-    app = dashboard_of(playback)
-    async with app.run_test(size=WIDE, notifications=True) as pilot:
-        await settle(pilot)
-        await pilot.press("greater_than_sign", "greater_than_sign", "less_than_sign")
-        assert playback.speed == 2.0
-        await pilot.press("space")
-        assert playback.paused
-        await until_shown(pilot, "run.csv paused  space to continue, < > speed")
-        await pilot.press("p")
-        await settle(pilot)
-        assert "nothing can be marked" in screen(app)
-        assert not app.screen.is_modal, "what would be refused is not asked for"
-        assert {"Play slower", "Play faster"} <= set(offered(app))
-        assert not {"Phase", "Note", "Meter", "Undo"} & set(offered(app))
-
-
-async def test_a_playback_goes_to_any_time_by_key_and_click(tmp_path: Path) -> None:
-    path = tmp_path / "run.csv"
-    header = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
-    path.write_text(header + "".join(f"{n}.0,,,,,,,{n * 20}.0,20.0\n" for n in range(101)))
-    playback = Playback(path)
-    playback.pause()
-    app = dashboard_of(playback)
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
-        await pilot.press("right", "right")
-        assert (playback.position_s, app.main.live.time_s) == (10.0, 10.0)
-        await until_shown(pilot, "❚❚ 00:10.0 ━")
-        assert "─ 01:40.0  × 1" in screen(app)
-        assert "space Pause  ←→ 5 s  Home Start  End End  <> Speed  r Live" in screen(app)
-        await pilot.press("left")
-        assert app.main.live.time_s == 5.0
-        assert app.main.live.energy_j("package0") == 100.0
-        await pilot.press("f", "left")
-        assert not app.main.view.live, "frozen graphs are moved"
-        assert app.main.live.time_s == 5.0
-        await pilot.press("f", "end")
-        assert app.main.live.time_s == 100.0
-        assert playback.ended
-        await pilot.press("home")
-        assert app.main.live.time_s == 0.0
-        bar = app.main.query_one(SeekBar)
-        await pilot.click(SeekBar, offset=(1 + bar._bar.start + len(bar._bar) // 2, 0))
-        await pilot.pause()
-        assert app.main.live.time_s == pytest.approx(50.0, abs=2.0)
-        await pilot.resize_terminal(*MINI)
-        await settle(pilot)
-        assert not bar.display
-        assert not app.main.show_vertical_scrollbar
-        assert "Nothing has run yet." in screen(app)
-        assert "to mark running" not in screen(app), "space pauses"
-
-
-async def test_a_recording_has_no_seek_bar() -> None:
-    app = dashboard_of(FakeSession(Path("run.csv")))
-    async with app.run_test(size=SMALL) as pilot:
-        await settle(pilot)
-        assert not app.main.query_one(SeekBar).display
-        await pilot.press("home", "left", "right", "end")
-        assert "space Idle/Run" in screen(app)
-
-
-async def test_a_playback_that_has_ended_is_played_again_by_space(tmp_path: Path) -> None:
-    path = tmp_path / "run.csv"
-    header = "time_s,time_utc,phase,label,repeat,event,inferences,package0_J,package0_W\n"
-    path.write_text(header + "".join(f"{n / 10},,,,,,,{n * 2}.0,20.0\n" for n in range(30)))
-    app = dashboard_of(Playback(path, math.inf))
-    async with app.run_test(size=WIDE) as pilot:
-        await until_shown(pilot, "run.csv ended")
-        assert "space to play again, r for live" in screen(app)
-        assert "speed" not in screen(app).splitlines()[0]
-        ended = app.stream
-        await pilot.press("space")
-        await until_shown(pilot, "run.csv × 1  space to pause, < > speed")
-        assert app.stream is not ended
-        await until_shown(pilot, "run.csv ended")
-        assert app.main.live.time_s == pytest.approx(2.9)
-        path.unlink()
-        await pilot.press("space")
-        await settle(pilot)
-        assert "run.csv: no such file" in notified(app)
-
-
-def notified(app: Dashboard) -> str:
-    return " ".join(notification.message for notification in app._notifications)
-
-
 async def test_the_header_of_a_small_screen_is_cut_with_an_ellipsis() -> None:
     app, _ = dashboard(FakeSession(Path(f"{'long' * 20}.csv")))
     async with app.run_test(size=SMALL) as pilot:
@@ -745,20 +457,6 @@ async def test_q_ends_the_program() -> None:
     assert session.finished
 
 
-async def test_a_stream_with_other_columns_takes_the_place_of_one(sessions: list[Config]) -> None:
-    app, session = dashboard()
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
-        other = FakeSession()
-        other.columns = ["gpu0_J", "gpu0_W"]
-        cells = {"cells": ["1.0", "250.0"]}
-        app._replace_stream(other)  # type: ignore[arg-type]
-        other.coming = [row(n / 10, 30.0) | cells for n in range(20)]
-        app._tick()
-        await until_shown(pilot, "250 W")
-    assert session.finished
-
-
 async def test_a_mouse_meets_no_widget_that_was_removed() -> None:
     app, _ = dashboard()
     async with app.run_test(size=WIDE) as pilot:
@@ -792,22 +490,3 @@ async def test_a_click_beyond_the_edge_of_a_smaller_window_does_nothing() -> Non
         palette.post_message(Click(palette, 1, 23, 0, 0, 1, False, False, False, 1, 23))
         await settle(pilot)
         assert app.screen is app.main
-
-
-async def test_the_end_of_a_long_recording_is_there_at_once_and_its_energies_follow(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """2 J an inference from 11 to 15 s, of which the rows are skipped."""
-    monkeypatch.setattr(CsvLines, "much", 2000)
-    monkeypatch.setattr(CsvLines, "near", 1500)
-    monkeypatch.setattr(lines, "LINE_BYTES", 100)
-    path = finished(tmp_path / "run.csv", [IDLE, B1, Part("idle", 100, 10.0)]).csv
-    app = dashboard_of(Playback(path))
-    async with app.run_test(size=WIDE) as pilot:
-        await settle(pilot)
-        await pilot.press("end")
-        await until_shown(pilot, "01:56.0  100 inferences")
-        assert app.main.live.history.first_s is not None
-        assert app.main.live.history.first_s > 20, "the rows before are skipped"
-        await until_shown(pilot, "2.00")
-        assert app.main.live.is_whole

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,35 +13,17 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Switch
 
 from tests.support.dashboards import screen
-from wattui.capture.launch import as_typed
 from wattui.capture.run_names import refusal
 from wattui.capture.stages import Recipe
 from wattui.config import Settings
-from wattui.tui.launching import workload as launch_workload
-from wattui.tui.launching.command import ProgramSubject, wrong_command
-from wattui.tui.launching.order import (
-    COUNTED,
-    COUNTERS,
-    GROUPS,
-    METERS,
-    LaunchPlan,
-    recipe,
-    recipe_fields,
-    same_headless,
-    strip,
-    time_line,
-)
+from wattui.tui.launching.order import GROUPS
 from wattui.tui.launching.recall import Recall
-from wattui.tui.launching.server import ServerSubject
-from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.screens import launch_form
 from wattui.tui.screens.launch_form import NOTHING, Known, LaunchForm
 from wattui.tui.widgets.field import Choice, Field
 from workloads import engines
 from workloads.arguments import parse
 from workloads.catalogue import catalogue
-from workloads.plan import Plan
-from workloads.workload import Option, Workload
 
 # The columns of a field's name, and the blank before it.
 NAME = 19
@@ -103,54 +83,6 @@ def told_at(pilot: Pilot[None], label: str) -> str:
     return " ".join(beneath)
 
 
-# ---------------------------------------------------------------- a server
-
-
-def of_server(**given: str) -> tuple[LaunchPlan, Recipe]:
-    subject = ServerSubject()
-    specs = [*subject.fields(), *recipe_fields(Settings(), subject.name, lambda _: None)]
-    plan = subject.order(given)
-    held = {spec.name: spec.placeholder for spec in specs}
-    return plan, recipe(plan, given, held)
-
-
-def test_a_server_is_put_under_load_and_its_tokens_are_recorded() -> None:
-    plan, made = of_server(server="http://h:8000", concurrency="1,4", seconds="30", model="m")
-    words = as_typed(plan.argv)
-    assert shlex.join(words) == (
-        "wattui tokens bench http://h:8000 --model m --concurrency 1,4 --seconds 30"
-    )
-    assert made.tokens == ("http://h:8000/metrics",)
-    assert plan.seconds == 5 + 2 * 30
-    assert [step.text for step in plan.steps] == ["armed 5 s", "c1 30 s", "c4 30 s"]
-    same = shlex.join(same_headless(made, words))
-    assert "--tokens http://h:8000/metrics -- wattui tokens bench http://h:8000" in same
-    check = as_typed(plan.dry_run)
-    assert check == [
-        *("wattui", "tokens", "check", "http://h:8000", "--tokens", "http://h:8000/metrics")
-    ]
-
-
-def test_a_server_without_metrics_is_recorded_without_them() -> None:
-    plan, made = of_server(server="http://h:11434/v1", metrics="none")
-    assert made.tokens == ()
-    assert "--tokens" not in plan.dry_run
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "why"),
-    [
-        ("server", "h:8000", "expected an address"),
-        ("concurrency", "1,zwei", "enter whole numbers, such as 1,8,32"),
-        ("seconds", "soon", "enter seconds"),
-        ("prompts", "synthetic:1", "synthetic"),
-    ],
-)
-def test_wrong_values_of_a_server_are_refused(name: str, text: str, why: str) -> None:
-    (spec,) = (spec for spec in ServerSubject().fields() if spec.name == name)
-    assert why in (spec.check(text) or "")
-
-
 async def test_a_server_is_tested_again_with_a_button(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -176,9 +108,6 @@ async def test_a_server_is_tested_again_with_a_button(
         await pilot.click("#test")
         await app.workers.wait_for_complete()
         assert len(asked) == known + 1
-
-
-# ---------------------------------------------------------------- the screen
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -270,12 +199,6 @@ async def test_a_preset_fills_in_the_placeholders() -> None:
     asked = parse(recipe.argv[5:], catalogue())
     assert asked.values["repeats"] == 1
     assert asked.values["count"][0] == 40_000
-
-
-def test_a_preset_names_what_it_fills_in_as_the_form_does() -> None:
-    preset = WorkloadSubject(catalogue()["kws"]).fields()[0]
-    quick = next(line for line, name in preset.choices if name == "quick")
-    assert quick == "quick: Batch sizes 1,2,4,8,16,32,64 · Run each for (s) 5"
 
 
 async def test_fields_that_are_needed_less_often_are_folded_away() -> None:
@@ -386,9 +309,6 @@ async def test_a_model_file_is_planned_by_another_process() -> None:
     assert app.answers == [None]
 
 
-# ---------------------------------------------------------------- a command of one's own
-
-
 async def test_a_command_is_split_counted_and_labelled() -> None:
     app = Page()
     async with app.run_test(size=(120, 35)) as pilot:
@@ -439,105 +359,6 @@ async def test_a_command_that_cannot_run_is_told_at_its_field(
         assert app.answers == []
 
 
-def test_a_program_is_looked_for_where_a_shell_would(folder: Path) -> None:
-    assert wrong_command("sh -c x") is None
-    (folder / "tool").write_text("")
-    assert "is not executable: fix: chmod +x ./tool" in str(wrong_command("./tool"))
-
-
-# ---------------------------------------------------------------- orders
-
-
-def test_the_same_command_line_is_what_headless_takes() -> None:
-    from wattui.commands.main_options import main_parser
-
-    order = ProgramSubject().order(
-        {"command": "sh -c 'exit 0'", "count match": r"(\d+) done", "label": "a b"}
-    )
-    made = Recipe(
-        order.argv,
-        Path("a b.csv"),
-        idle_s=2.5,
-        repeats=3,
-        cooldown_s=4,
-        idle_after_s=5,
-        label=order.label,
-        count_match=order.count_match,
-        counters=("instructions", "llc_misses"),
-        counted=("cpu", "gpu1"),
-        meters=("wall=shelly2:plug", "usb=exec:tc66 --watch"),
-    )
-    words = shlex.split(shlex.join(same_headless(made, made.argv)))
-    place = words.index("--")
-    assert tuple(words[place + 1 :]) == made.argv
-    asked = main_parser().parse_args(words[1:place])
-    assert asked.headless
-    assert (asked.csv, asked.label, asked.count_match) == ("a b.csv", "a b", r"(\d+) done")
-    assert tuple(asked.meter) == made.meters
-    assert (asked.idle, asked.repeats, asked.cooldown, asked.idle_after) == (2.5, 3, 4, 5)
-    assert asked.counters == ("instructions", "llc_misses")
-    assert asked.count == ("cpu", "gpu1")
-
-
-@pytest.mark.parametrize(
-    ("typed", "taken"),
-    [("", ("wall=file:/x",)), ("none", ()), ("a=file:/1, b=file:/2", ("a=file:/1", "b=file:/2"))],
-)
-def test_meters_are_those_of_the_settings_unless_others_are_typed(
-    typed: str, taken: tuple[str, ...]
-) -> None:
-    fields = recipe_fields(Settings(meters=("wall=file:/x",)), "run", lambda _: None)
-    held = {field.name: field.placeholder for field in fields}
-    order = ProgramSubject().order({"command": "sh -c x"})
-    given = {METERS: typed} if typed else {}
-    assert recipe(order, given, held).meters == taken
-
-
-@pytest.mark.parametrize(
-    ("typed", "taken"),
-    [("", ("cycles",)), ("none", ()), ("LLC-misses, cycles", ("LLC-misses", "cycles"))],
-)
-def test_counters_are_those_of_the_settings_unless_others_are_typed(
-    typed: str, taken: tuple[str, ...]
-) -> None:
-    fields = recipe_fields(Settings(counters=("cycles",)), "run", lambda _: None)
-    held = {field.name: field.placeholder for field in fields}
-    order = ProgramSubject().order({"command": "sh -c x"})
-    given = {COUNTERS: typed} if typed else {}
-    assert recipe(order, given, held).counters == taken
-
-
-# ---------------------------------------------------------------- words
-
-
-@pytest.mark.parametrize(
-    ("columns", "labels"),
-    [
-        ("package0_J dram0_J total_J", []),
-        ("gpu0_J total_J", []),
-        ("package0_J gpu0_J igpu0_J total_J", ["everything", "CPU + DRAM", "GPU 0"]),
-        (
-            "package0_J gpu0_J gpu1_J total_J",
-            ["everything", "CPU + DRAM", "GPUs 0,1", "CPU + DRAM + GPU0", "CPU + DRAM + GPU1"],
-        ),
-    ],
-)
-def test_what_to_count_is_asked_where_there_is_a_choice(columns: str, labels: list[str]) -> None:
-    fields = recipe_fields(Settings(), "run", lambda _: None, columns.split())
-    found = [field.choices for field in fields if field.name == COUNTED]
-    assert [label for choices in found for label, _ in choices] == labels
-
-
-def test_the_gpus_are_left_out_of_a_run_of_the_cpu() -> None:
-    columns = ["package0_J", "gpu0_J", "total_J"]
-    fields = recipe_fields(Settings(), "run", lambda _: None, columns)
-    held = {field.name: field.placeholder for field in fields}
-    order = ProgramSubject().order({"command": "sh -c x"})
-    made = recipe(order, {COUNTED: "cpu"}, held)
-    assert made.counted == ("cpu",)
-    assert "--count cpu" in shlex.join(same_headless(made, ["x"]))
-
-
 async def test_a_form_that_was_left_lays_nothing_out() -> None:
     app = Page()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -547,20 +368,6 @@ async def test_a_form_that_was_left_lays_nothing_out() -> None:
         await pilot.press("escape")
         form._give_room()
     assert app.answers == [None]
-
-
-def test_every_option_has_its_words_and_section() -> None:
-    for workload in catalogue().values():
-        subject = WorkloadSubject(workload)
-        for spec in (*subject.fields(), *subject.folded()):
-            assert spec.label[:1].isupper()
-            assert spec.group in GROUPS
-
-
-def test_an_option_of_another_package_has_its_name() -> None:
-    colour = Option("colour", "text", None, "which one")
-    subject = WorkloadSubject(Workload("other", "", (colour,), lambda values: Plan("", ())))
-    assert subject.fields()[0].label == "Colour"
 
 
 async def test_the_sections_follow_each_other_and_the_default_engine_is_named() -> None:
@@ -604,101 +411,6 @@ async def test_a_command_has_the_cursor_and_recalls_the_last_ones(
         await fill(pilot, "command", "sh -c 'exit 3'")
         await pilot.press("ctrl+s")
     assert memory.commands() == ["sh -c 'exit 3'", "sh -c 'exit 1'", "sh -c 'exit 2'"]
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"a": 1}', "[1, null]", "\udcff"])
-def test_a_memory_of_commands_that_cannot_be_read_is_empty(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "commands.json"
-    path.write_bytes(text.encode(errors="surrogateescape"))
-    assert Recall(path).commands() == []
-
-
-@pytest.mark.parametrize(
-    ("command", "stem"),
-    [
-        ("python infer.py --n 3", "infer"),
-        ("/usr/bin/python3.11 -u tools/run_all.py", "run_all"),
-        ("python -m pkg.bench x.py", "bench"),
-        ("./llama-bench -m model.gguf", "llama-bench"),
-        ("sh -c 'a | b'", "sh"),
-        ("node 'my app.js'", "my-app"),
-        ("./../..", "command"),
-        ("", "command"),
-        ("sh 'unclosed", "command"),
-    ],
-)
-def test_the_run_file_is_named_after_the_script(command: str, stem: str) -> None:
-    given = {"command": command} if command else {}
-    assert ProgramSubject().stem(given) == stem
-
-
-def test_the_strip_has_each_phase_once_in_its_order() -> None:
-    made = Recipe(("x",), Path("x.csv"), 10, repeats=3, cooldown_s=5, idle_after_s=20)
-    steps = order_of("kws").steps
-    assert [step.text for step in strip(made, steps)] == [
-        "idle 10 s",
-        "load",
-        "armed 5 s",
-        "warm-up 0.5 s",
-        "running 10 s",
-        "cool-down 1 s",
-        "cool-down 5 s",
-        "× 3",
-        "cool-down 5 s",
-        "idle 20 s",
-    ]
-    assert [step.text for step in order_of("kws", bsize="1,8").steps][2:4] == [
-        "2 × (warm-up 0.5 s, running 10 s)",
-        "cool-down 1 s",
-    ]
-
-
-def test_the_time_says_when_it_ends() -> None:
-    made = Recipe(("x",), Path("x.csv"), 10)
-    now_s = time.mktime((2026, 11, 29, 23, 0, 0, 0, 0, -1))
-    assert time_line(made, 50, now_s).endswith("; ends about 23:01:00")
-    assert time_line(made, 7200, now_s).endswith("; ends about Mon 30 Nov 01:00")
-
-
-def test_the_time_has_all_rests_and_all_repeats() -> None:
-    made = Recipe(("x",), Path("x.csv"), 10, repeats=3, cooldown_s=5, idle_after_s=20)
-    assert time_line(made, 10, 0).startswith("Estimated time 75 s: 45 s of rests plus 3 × ")
-    assert time_line(made, None, 0) == "Time unknown: 45 s of rests plus 3 × the command"
-
-
-def order_of(name: str, free_bytes: int = 2**40, **given: str) -> LaunchPlan:
-    subject = WorkloadSubject(catalogue()[name], lambda: free_bytes)
-    return subject.order({key.replace("_", "-"): value for key, value in given.items()})
-
-
-def test_cells_that_need_more_than_is_free_are_told() -> None:
-    order = order_of("alexnet", free_bytes=2**30)
-    assert "need more memory than is free and will be skipped" in order.text.plain
-    assert "1,024 MiB free" in order.text.plain
-    large = next(line for line in order.table.plain.splitlines() if line.startswith("2240"))
-    small = next(line for line in order.table.plain.splitlines() if line.startswith("112 "))
-    assert large.endswith("!")
-    assert not small.endswith("!")
-
-
-def test_memory_of_a_gpu_is_not_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch_workload, "missing_engine", lambda plan, values: None)
-    assert "– free" in order_of("kws", device="cuda").text.plain
-
-
-def test_the_arguments_are_those_that_the_workload_reads() -> None:
-    order = order_of("kws", bsize="1,8", engine="numpy", channels_last="yes", warmup="0.25")
-    asked = parse(order.argv[5:], catalogue())
-    assert asked.values["bsize"] == (1, 8)
-    assert asked.values["engine"] == "numpy"
-    assert asked.values["channels-last"] is True
-    assert asked.values["warmup"] == 0.25
-
-
-def test_the_time_of_a_workload_has_its_own_rests() -> None:
-    # 5 s armed, 10 s of running, 0.5 s of warm-up, 1 s of cool-down
-    assert order_of("kws").seconds == pytest.approx(16.5)
-    assert order_of("kws", seconds="2", armed="0").seconds == pytest.approx(3.5)
 
 
 async def test_any_command_is_the_last_of_the_workloads() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,13 @@ async def settle(pilot: Pilot[Any]) -> None:
     await pilot.pause(SETTLED_S)
 
 
-async def until_shown(pilot: Pilot[Any], text: str) -> None:
-    """Wait for a text, as long as a busy machine may take to draw it."""
+async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
+    """Wait for what shall be so, as long as a busy machine may take."""
     deadline_s = time.monotonic() + LIMIT_S
-    while text not in screen(pilot.app) and time.monotonic() < deadline_s:
+    while not is_so() and time.monotonic() < deadline_s:
         await pilot.pause(0.05)
-    assert text in screen(pilot.app)
+    assert is_so()
+
+
+async def until_shown(pilot: Pilot[Any], text: str) -> None:
+    await until(pilot, lambda: text in screen(pilot.app))

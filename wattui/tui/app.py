@@ -129,7 +129,7 @@ class Dashboard(TerminalApp):
         self._dirty = True
 
     def _on_theme(self, theme: Theme) -> None:
-        self.main.palette = palette_of(theme.name, theme.dark, self.no_color)
+        self.main.repaint(palette_of(theme.name, theme.dark, self.no_color))
         self._dirty = True
 
     async def on_event(self, event: Event) -> None:
@@ -170,6 +170,8 @@ class Dashboard(TerminalApp):
         if self._dirty and self._is_seen():
             self._dirty = not self.main.keep_up()
             self._show_output()
+        elif not self._dirty:
+            self.main.show_panels_when_due()
 
     def _show_alarm(self) -> None:
         """Show on every screen that nothing is being recorded, and clear the REC sign."""

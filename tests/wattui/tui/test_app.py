@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -217,6 +218,16 @@ async def test_y_copies_the_headline_and_says_when_there_is_none() -> None:
         await settle(pilot)
         await pilot.press("y")
         assert app.clipboard == "total: 16.50 ± 0.82 J/inference  2.000 s  4 inferences"
+
+
+async def test_the_energies_of_the_last_row_are_shown_though_no_row_follows() -> None:
+    app, session = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        app.main._summary_due_s = time.monotonic() + 0.5
+        session.coming = [row(31, 30.0, "running", "begin", 0), row(33, 30.0, "running", "", 4)]
+        app._tick()
+        await until_shown(pilot, "16.50 ± 0.82")
 
 
 async def test_several_marks_are_undone_and_each_is_named() -> None:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 
 from recorders.client import Config, Finished
 from recorders.summary.reduction import Reducer
 from recorders.summary.summary import summarise
 from tests.support.dashboards import (
-    LIMIT_S,
     WIDE,
     dashboard,
     marks,
     notified,
     screen,
     settle,
+    until,
     until_shown,
 )
 from tests.support.fakes import FakeSession, row
@@ -175,13 +171,6 @@ async def test_a_stream_with_other_columns_takes_the_place_of_one(sessions: list
         app._tick()
         await until_shown(pilot, "250 W")
     assert session.finished
-
-
-async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + LIMIT_S
-    while not is_so() and time.monotonic() < deadline_s:
-        await pilot.pause(0.05)
-    assert is_so()
 
 
 @pytest.mark.parametrize(("away_s", "rings"), [(60.0, True), (0.0, False)])

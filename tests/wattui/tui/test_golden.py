@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from difflib import unified_diff
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,8 +32,6 @@ from wattui.show import plot
 from wattui.show.graphs import graphs
 from wattui.show.palette import DARK
 from wattui.tui.app import Dashboard
-from wattui.tui.launching.workload import WorkloadSubject
-from wattui.tui.screens import launch_form
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.compare_many import CompareMany
@@ -51,22 +47,18 @@ from wattui.tui.screens.processes import ProcessesScreen
 from wattui.tui.screens.results import Results
 from wattui.tui.screens.runs import Runs
 from wattui.tui.screens.settings import SettingsScreen
-from wattui.tui.screens.steady import Present
 from wattui.tui.state.devices import devices_now
 from wattui.tui.state.fleet import Fleet, FleetWatch
 from wattui.tui.state.live import Live
 from wattui.tui.state.playback import Playback
 from wattui.tui.state.processes import Process, Processes
 from wattui.tui.state.session import Stream
-from workloads import engines
 from workloads.catalogue import catalogue
 
 FOLDER = Path(__file__).parent / "golden"
 SIZES = ((200, 50), (160, 45), (120, 35), (80, 24), (60, 16))
 # Where the dashboard has no room for its panels: the mini mode, alone and above a graph.
 MINI_SIZES = {"mini": (40, 6), "phone": (40, 44)}
-# The clock of screens that show the time: 2026-11-29 14:30:00 UTC.
-NOW_S = 1_795_962_600.0
 # Watts of each channel: idle, then running.
 NO_GPUS_W = {"package0": (22.0, 73.0), "core0": (9.0, 58.0), "dram0": (4.0, 18.0)}
 POWERS_W = {
@@ -206,12 +198,6 @@ async def settle(pilot: Pilot[Any]) -> None:
 
 def dashboard(stream: Stream | None = None, **settings: Any) -> Dashboard:
     return dashboard_of(stream or session(), **settings)
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw only what a test looks at, as nobody else does."""
-    monkeypatch.setattr(Present, "render_update", lambda *_, **__: None)
 
 
 # ------------------------------------------------------------ the graphs
@@ -419,23 +405,6 @@ SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
     "ask": lambda: Ask("Phase", "a name, then a label", "run", ["running", "warmup", "armed"]),
     "confirm": lambda: Confirm("Quit wattui", "Recording to kws.csv. Stop it and quit?"),
 }
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, on a machine with every engine whose clock and memory stand still."""
-    folder = tmp_path / "recordings"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    told, now = time.strftime, time.gmtime(NOW_S)
-    monkeypatch.setattr(time, "time", lambda: NOW_S)
-    monkeypatch.setattr(time, "strftime", lambda form, at=now: told(form, at))
-    monkeypatch.setattr(engines, "find_spec", lambda name: name)
-    roomy = partial(WorkloadSubject, free_bytes=lambda: 64 * 2**30)
-    monkeypatch.setattr(launch_form, "WorkloadSubject", roomy)
-    return folder
 
 
 @pytest.mark.parametrize("name", SCREENS)

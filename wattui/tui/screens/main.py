@@ -188,6 +188,7 @@ class MainScreen(MarkingScreen):
         self._known: list[GraphSpec] = []
         self._charts: list[Chart] = []
         self._summary_due_s = 0.0
+        self._owes_panels = False
         self._kept_look: object = None
         self._kept_rows = 0
         self.palette: Palette = DARK
@@ -304,15 +305,27 @@ class MainScreen(MarkingScreen):
         self.query_one(SeekBar).show(self._playback, self.palette)
         for chart in self._charts if with_graphs else ():
             chart.show(self.live, self.view, self.palette, self.glyphs)
-        now_s = time.monotonic()
-        if now_s >= self._summary_due_s:
-            self._show_panels()
-            took_s = time.monotonic() - now_s
-            self._summary_due_s = now_s + max(SUMMARY_S, took_s / SUMMARY_SHARE)
-            if self._available() != self._known:
-                self.call_later(self.relay)
+        self._owes_panels = True
+        self.show_panels_when_due()
         if self.has_class("mini"):
             self.query_one(MiniPanel).show(self.stream, self.live, self.palette)
+
+    def repaint(self, palette: Palette) -> None:
+        """Have everything shown in other colours at the next turn, also where no more rows come."""
+        self.palette = palette
+        self._summary_due_s = 0.0
+
+    def show_panels_when_due(self) -> None:
+        """Show devices and energies of the newest rows, if their turn has come."""
+        now_s = time.monotonic()
+        if not self._owes_panels or now_s < self._summary_due_s:
+            return
+        self._owes_panels = False
+        self._show_panels()
+        took_s = time.monotonic() - now_s
+        self._summary_due_s = now_s + max(SUMMARY_S, took_s / SUMMARY_SHARE)
+        if self._available() != self._known:
+            self.call_later(self.relay)
 
     def _show_panels(self) -> None:
         """Show devices, processes, and the summary of the recording so far."""

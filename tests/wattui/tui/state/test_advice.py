@@ -13,8 +13,8 @@ from wattui.tui.launching.workload import WorkloadSubject
 from wattui.tui.state.advice import with_keys
 from workloads.catalogue import catalogue
 
-# What no key does: the dashboard was started with it, or the file was imported.
-WITHOUT_KEY = {"simulated", "headline", "wall_estimate", "old_idle"}
+# What no key does: the dashboard was started with it, the file was imported, or a shell tries it.
+WITHOUT_KEY = {"simulated", "headline", "wall_estimate", "old_idle", "no_series"}
 OPTION = re.compile(r"(?<!\\w)--[a-z]|wattui doctor")
 
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import shutil
 import sys
@@ -35,6 +34,8 @@ WIDE, NARROW, SMALL = (200, 50), (120, 35), (80, 24)
 FORM = (156, 42)
 RUN, OTHER = RUNS / "resnet50.csv", RUNS / "resnet50-250w.csv"
 SETTLED_S = 1.0
+# A moment in the last batch size.
+MIDDLE_S = 67.4
 FILM_SPEED = 4.0
 CONFIG = "~/.config/wattui/config.toml"
 PRINTED = {
@@ -64,8 +65,12 @@ def main() -> int:
 
 async def of_the_dashboard() -> None:
     """Graphs at three sizes and in four themes, and every screen over them."""
-    app = dashboard()
+    os.chdir(RUNS)
+    playback = Playback(RUN, 1.0, lambda: 0.0)
+    app = Dashboard(playback, Start(Settings(theme="dark"), Config(csv=None), Path(CONFIG)))
     async with app.run_test(size=WIDE) as pilot:
+        await pilot.pause(SETTLED_S)
+        playback.seek(MIDDLE_S)
         await pilot.pause(SETTLED_S)
         for name, size in (("", WIDE), ("-narrow", NARROW), ("-small", SMALL)):
             await pilot.resize_terminal(*size)
@@ -89,13 +94,6 @@ async def of_the_dashboard() -> None:
         await take(pilot, "results")
         await pilot.press("escape", "home", "space", "space", "c")
         await take(pilot, "compare")
-
-
-def dashboard() -> Dashboard:
-    """The program on a recording, from its folder."""
-    os.chdir(RUNS)
-    settings = Settings(theme="dark")
-    return Dashboard(Playback(RUN, math.inf), Start(settings, Config(csv=None), Path(CONFIG)))
 
 
 async def in_motion() -> None:

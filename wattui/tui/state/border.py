@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from recorders.source import REQUESTS
 from wattui.show.graphs import GraphSpec, Series
 from wattui.show.history import Bin
 from wattui.show.plot import Glyphs
 from wattui.show.quantities import number
 from wattui.tui.state.live import Live
-from wattui.tui.state.titles import TitleValue
+from wattui.tui.state.titles import TitleValue, reading
 
 # For bins wider than this, show the extremes instead of the mean.
 WIDE_BIN_S = 2.0
@@ -22,8 +21,7 @@ TimeSpan: TypeAlias = tuple[float, float]
 def values_now(live: Live, spec: GraphSpec) -> list[TitleValue | None]:
     """The latest reading of each series."""
     latest = [live.history.latest(series.column) for series in spec.series]
-    shown = "{:.0f}".format if spec.unit == REQUESTS else lambda value: number(value, 3)
-    return [TitleValue(shown(each[1]), each[1]) if each else None for each in latest]
+    return [TitleValue(reading(each[1], spec.unit), each[1]) if each else None for each in latest]
 
 
 def values_at(
@@ -45,9 +43,10 @@ def values_at(
         stats = live.history.stats(series.column, *stretch_s)
         # The reading that still holds was taken before the column.
         mean = stats[0] if stats and low <= stats[0] <= high else (low + high) / 2
-        texts = [number(low, 3), number(high, 3)]
+        texts = [reading(low, spec.unit), reading(high, spec.unit)]
         one = not wide or texts[0] == texts[1]
-        values.append(TitleValue(number(mean, 3) if one else glyphs.unknown.join(texts), mean))
+        text = reading(mean, spec.unit) if one else glyphs.unknown.join(texts)
+        values.append(TitleValue(text, mean))
     return values
 
 
@@ -62,7 +61,7 @@ def seen(
     powers = [live.mean_w(each.channel, *stretch_s) for each in series] if spec.unit == "W" else []
     means = [power_w for power_w in powers if power_w is not None]
     mean = sum(means) / len(means) if means and len(means) == len(powers) else None
-    return _told(series, [*joules, *_mean_and_highest(live, series, stretch_s, mean)])
+    return _told(series, [*joules, *_mean_and_highest(live, spec, series, stretch_s, mean)])
 
 
 def of_span(
@@ -78,7 +77,7 @@ def of_span(
         whole = len(known) == len(energies)
         joules = [_joules(energies, glyphs) if whole else f"{glyphs.unknown} J"]
         mean = sum(known) / len(known) / long_s if whole and long_s > 0 else None
-    figures = [*joules, *_mean_and_highest(live, series, span_s, mean)]
+    figures = [*joules, *_mean_and_highest(live, spec, series, span_s, mean)]
     return [f"{number(long_s, 3)} s", *_told(series, figures)]
 
 
@@ -105,12 +104,16 @@ def _joules(energies: Sequence[float | None], glyphs: Glyphs) -> str:
 
 
 def _mean_and_highest(
-    live: Live, series: Sequence[Series], stretch_s: TimeSpan, mean: float | None = None
+    live: Live,
+    spec: GraphSpec,
+    series: Sequence[Series],
+    stretch_s: TimeSpan,
+    mean: float | None = None,
 ) -> Iterator[str]:
     """Mean and maximum over the series, which share one scale."""
     stats = [live.history.stats(each.column, *stretch_s) for each in series]
     known = [each for each in stats if each]
     if known:
         average = sum(each[0] for each in known) / len(known) if mean is None else mean
-        yield f"mean {number(average, 3)}"
-        yield f"max {number(max(each[1] for each in known), 3)}"
+        yield f"mean {reading(average, spec.unit)}"
+        yield f"max {reading(max(each[1] for each in known), spec.unit)}"

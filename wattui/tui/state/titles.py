@@ -8,12 +8,15 @@ from typing import NamedTuple, TypeAlias
 
 from rich.cells import cell_len, set_cell_size
 
+from recorders.source import REQUESTS
 from wattui.show.graphs import GraphSpec
 from wattui.show.plot import Glyphs, series_number
-from wattui.show.quantities import number
+from wattui.show.quantities import minus, number
 
 # Quantities that are summed; others are averaged.
 SUMMED_UNITS = ("W", "MiB")
+# Of gauges in whole units, whose means are told to a tenth.
+WHOLE_UNITS = frozenset({"%", "°C", REQUESTS})
 
 
 class TitleValue(NamedTuple):
@@ -32,6 +35,13 @@ class TitlePart(NamedTuple):
 
 
 Parts: TypeAlias = list[TitlePart]
+
+
+def reading(value: float, unit: str) -> str:
+    """A value with no more digits than its sensor has."""
+    if unit in WHOLE_UNITS:
+        return minus(f"{value:.1f}".removesuffix(".0"))
+    return number(value, 3)
 
 
 def unit_text(unit: str, glyphs: Glyphs) -> str:
@@ -114,7 +124,7 @@ def _together(
     return [
         *([TitlePart("estimated ", "estimated")] if estimated else []),
         TitlePart(f"{count} {spec.parts} {glyphs.total if summed else 'mean'} ", "name"),
-        TitlePart(f"{number(whole, 3) if known else glyphs.unknown} ", "value"),
+        TitlePart(f"{reading(whole, spec.unit) if known else glyphs.unknown} ", "value"),
         TitlePart(unit_text(spec.unit, glyphs), "value"),
     ]
 

@@ -15,7 +15,7 @@ from wattui.show import plot
 from wattui.show.graphs import GraphSpec, Series, graphs
 from wattui.tui.state.border import of_span, seen, values_at
 from wattui.tui.state.live import Live
-from wattui.tui.state.titles import TitleValue, subtitle, title
+from wattui.tui.state.titles import TitleValue, reading, subtitle, title
 
 PACKAGES = graphs(["package0_W", "package1_W"])[0]
 GPUS = graphs([f"gpu{number}_W" for number in range(8)])[0]
@@ -63,8 +63,25 @@ def test_eight_gpus_are_told_by_their_sum_and_temperatures_by_their_mean() -> No
     assert said(GPUS, found, 40, 0) == "GPU board  7 of 8 GPUs Σ 2111 W"
     hot = graphs([f"gpu{number}_temp_C" for number in range(8)])[0]
     hotter = values(*[60.0] * 7, 68.0)
-    assert said(hot, hotter, 40) == "GPU temperature  8 GPUs mean 61.0 °C"
-    assert said(hot, hotter, 40, ascii_only=True) == "GPU temperature  8 GPUs mean 61.0 degC"
+    assert said(hot, hotter, 40) == "GPU temperature  8 GPUs mean 61 °C"
+    assert said(hot, hotter, 40, ascii_only=True) == "GPU temperature  8 GPUs mean 61 degC"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (7.0, "%", "7"),
+        (0.677, "%", "0.7"),
+        (26.99, "%", "27"),
+        (100.0, "%", "100"),
+        (-4.25, "°C", "−4.2"),
+        (3.0, "requests", "3"),
+        (4.5, "W", "4.50"),
+        (10240.0, "MiB", "10240"),
+    ],
+)
+def test_a_reading_has_no_more_digits_than_its_sensor(value: float, unit: str, text: str) -> None:
+    assert reading(value, unit) == text
 
 
 def test_what_may_contain_each_other_has_no_sum_and_no_mean_together() -> None:

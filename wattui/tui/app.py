@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.terminal_theme import TerminalTheme
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.events import Event, Key
 from textual.screen import Screen
-from textual.theme import Theme
 from textual.timer import Timer
 
 from recorders.client import Config, RecorderError
@@ -36,7 +36,7 @@ from wattui.tui.state.options import Start, with_manual
 from wattui.tui.state.playback import NO_PROCESSES, NO_RECORDER, Following, Playback
 from wattui.tui.state.session import Session, Stream
 from wattui.tui.terminal.app import TerminalApp
-from wattui.tui.themes import NAME, next_theme, palette_of, themes
+from wattui.tui.themes import NAME, next_theme, terminal_theme, themes
 from wattui.tui.widgets.alarm import show_alarm
 from wattui.tui.widgets.output import OutputPanel
 
@@ -83,7 +83,6 @@ class Dashboard(TerminalApp):
         """Start listening to the recorder."""
         for theme in themes():
             self.register_theme(theme)
-        self.theme_changed_signal.subscribe(self, self._on_theme)
         self._apply()
         for text in self._start.exports.notes if self._start.exports else ():
             self.notify(text)
@@ -128,9 +127,10 @@ class Dashboard(TerminalApp):
         self._beat = self.set_interval(1 / self._settings.screen_hz, self._tick)
         self._dirty = True
 
-    def _on_theme(self, theme: Theme) -> None:
-        self.main.repaint(palette_of(theme.name, theme.dark, self.no_color))
-        self._dirty = True
+    @property
+    def ansi_theme(self) -> TerminalTheme:
+        """What the named colours of tables and texts are in the theme."""
+        return terminal_theme(self.theme, self.current_theme.dark)
 
     async def on_event(self, event: Event) -> None:
         """Pass events on; the first key ends the hint of the first run for good."""
@@ -342,7 +342,6 @@ class Dashboard(TerminalApp):
             check=refusal,
             known=self._asked,
             recall=Recall(self._start.recall_path),
-            palette=self.main.palette,
             columns=self.stream.columns,
         )
         self.push_screen(form, self._start_launch)
@@ -373,7 +372,7 @@ class Dashboard(TerminalApp):
         from wattui.tui.screens.help import Help
 
         if self.screen is self.main:
-            self.push_screen(Help(self.main.BINDINGS, self.main.palette))
+            self.push_screen(Help(self.main.BINDINGS))
 
     async def action_quit(self) -> None:
         """Quit, asking first if that would stop a recording; from a node, go back to its fleet."""
@@ -444,8 +443,8 @@ class Dashboard(TerminalApp):
     def _show_results(self, run: Run, lacks: Sequence[str], output: Sequence[str]) -> None:
         from wattui.tui.screens.results import Results
 
-        looks = self.main.glyphs, self.main.palette
-        self.push_screen(Results(run, *looks, lacks=lacks, output=output), self._wished)
+        results = Results(run, self.main.glyphs, lacks=lacks, output=output)
+        self.push_screen(results, self._wished)
 
     def action_runs(self, *ticked: Path) -> None:
         """List this run and earlier ones, to open, compare, export or play back."""
@@ -454,8 +453,8 @@ class Dashboard(TerminalApp):
         if (folder := working_directory()) is None:
             self.notify("The working directory no longer exists", severity="error")
             return
-        looks = self.main.glyphs, self.main.palette
-        self.push_screen(Runs(Path(folder), self._recorded, ticked, *looks), self._wished)
+        runs = Runs(Path(folder), self._recorded, ticked, self.main.glyphs)
+        self.push_screen(runs, self._wished)
 
     def action_compare(self) -> None:
         """Choose two runs to compare, starting with the latest."""
@@ -495,11 +494,10 @@ class Dashboard(TerminalApp):
         from wattui.tui.screens.device import DeviceScreen
 
         if devices := self.main.devices:
-            looks = self.main.palette, self.main.glyphs
-            screen = DeviceScreen(
-                name or devices[0].name, lambda: self.main.devices, lambda: self.stream, *looks
+            chosen, glyphs = name or devices[0].name, self.main.glyphs
+            self.push_screen(
+                DeviceScreen(chosen, lambda: self.main.devices, lambda: self.stream, glyphs)
             )
-            self.push_screen(screen)
 
     def action_settings(self) -> None:
         """Edit the settings file."""
@@ -535,9 +533,7 @@ class Dashboard(TerminalApp):
         """Show the nodes over the graphs."""
         from wattui.tui.screens.fleet import FleetScreen
 
-        self.push_screen(
-            FleetScreen(fleet, self.main.glyphs, lambda: self.main.palette, self._node)
-        )
+        self.push_screen(FleetScreen(fleet, self.main.glyphs, self._node))
 
     def on_fleet_screen_opened(self, event: FleetScreen.Opened) -> None:
         """Show the graphs of a node: what was recorded, or rows as they come."""
@@ -598,15 +594,19 @@ class Dashboard(TerminalApp):
             self.push_screen(SteadyCommandPalette(id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Textual's commands but for those that a key has, and on the graphs every key of use."""
+        """Textual's commands but for those that a key has, and on the graphs every key of use, on
+        other screens only the next theme."""
         ours = {"Theme", "Maximize", "Minimize"}
         if screen is self.main:
             ours |= {"Keys", "Quit"}
         yield from (each for each in super().get_system_commands(screen) if each.title not in ours)
         from wattui.tui.screens.help import sentence_of
 
-        # From another screen they would open screens on top of each other.
-        for binding in self.main.BINDINGS if screen is self.main else ():
+        if screen is not self.main:
+            # The others would open screens on top of each other.
+            yield SystemCommand("Theme", sentence_of("app.theme"), self.action_theme)
+            return
+        for binding in self.main.BINDINGS:
             if isinstance(binding, Binding) and binding.action not in self._useless:
                 key = binding.key_display or binding.key.partition(",")[0]
                 yield SystemCommand(
@@ -614,8 +614,7 @@ class Dashboard(TerminalApp):
                     f"{sentence_of(binding.action)} Key: {key}".strip(),
                     partial(self.call_later, self.run_action, binding.action, self.main),
                 )
-        if screen is self.main:
-            yield from self._named_commands()
+        yield from self._named_commands()
 
     def _named_commands(self) -> Iterable[SystemCommand]:
         """To open each device, and to show each saved layout."""

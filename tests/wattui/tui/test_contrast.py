@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +15,12 @@ from rich.color_triplet import ColorTriplet
 from textual.pilot import Pilot
 
 from tests.support.dashboards import LIMIT_S
-from tests.wattui.tui.test_golden import dashboard, settle
+from tests.wattui.tui.test_golden import SCREENS, dashboard, settle
 from wattui.show.palette import Palette
 from wattui.tui.app import Dashboard
+from wattui.tui.screens.confirm import Confirm
 from wattui.tui.themes import NAME, PALETTES, PANEL, palette_of
+from wattui.tui.widgets.line import Line
 
 ENOUGH = 4.5
 
@@ -83,6 +88,58 @@ async def test_the_graphs_are_readable_in_every_theme(name: str) -> None:
         app.theme = NAME + name
         assert not await unreadable_when_drawn(pilot, app, PALETTES[name])
         assert len(list(texts(app))) > 100
+
+
+@pytest.mark.parametrize("name", SCREENS)
+async def test_an_open_screen_is_readable_in_every_theme_that_is_chosen(
+    name: str, place: Path, undrawn: None
+) -> None:
+    app = dashboard()
+    async with app.run_test(size=(200, 50)) as pilot:
+        await app.push_screen(SCREENS[name]())
+        await app.workers.wait_for_complete()
+        # The focus lights the ground of a placeholder.
+        for line in app.screen.query(Line):
+            if line.placeholder and not line.value:
+                line.focus()
+        for theme, palette in reversed(PALETTES.items()):
+            app.theme = NAME + theme
+            await until_recoloured(pilot, app, palette)
+            assert not unreadable(app), theme
+            assert not of_other_themes(app, palette), theme
+            assert list(texts(app))
+
+
+async def test_every_screen_offers_the_next_theme() -> None:
+    app = dashboard()
+    async with app.run_test() as pilot:
+        await app.push_screen(Confirm("Quit wattui", "Stop it?"))
+        commands = {each.title: each.callback for each in app.get_system_commands(app.screen)}
+        commands["Theme"]()
+        await pilot.pause()
+        assert app.theme == f"{NAME}light"
+        assert isinstance(app.screen, Confirm)
+        assert app.screen.palette.background == PALETTES["light"].background
+
+
+async def until_recoloured(pilot: Pilot[Any], app: Dashboard, palette: Palette) -> None:
+    """Wait until nothing is left to draw in a theme, however long a busy machine takes."""
+    deadline_s = time.monotonic() + LIMIT_S
+    await pilot.pause()
+    while (unreadable(app) or of_other_themes(app, palette)) and time.monotonic() < deadline_s:
+        await pilot.pause(0.05)
+
+
+def of_other_themes(app: Dashboard, palette: Palette) -> set[str]:
+    """What has a colour that only another theme has."""
+    others = set().union(*map(colours, PALETTES.values())) - colours(palette)
+    found = ((text, each) for text, *pair in texts(app) for each in pair)
+    return {f"{text!r} {each.hex}" for text, each in found if each.hex in others}
+
+
+def colours(palette: Palette) -> set[str]:
+    """Every colour of a palette."""
+    return set(re.findall("#[0-9a-f]{6}", str(asdict(palette))))
 
 
 def test_every_colour_of_a_text_is_readable_on_every_ground() -> None:

@@ -30,7 +30,6 @@ from wattui.runs.recorded import Run
 from wattui.runs.run_json import ReadSource, limits_w
 from wattui.show import plot
 from wattui.show.graphs import graphs
-from wattui.show.palette import DARK
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
@@ -331,7 +330,7 @@ def device() -> DeviceScreen:
         live.take(message)
     devices = devices_now(live, graphs(found.columns, limits_w(found.sources)))
     counting = CountingSession()
-    return DeviceScreen("gpu0", lambda: devices, lambda: counting, DARK, plot.BRAILLE)
+    return DeviceScreen("gpu0", lambda: devices, lambda: counting, plot.BRAILLE)
 
 
 def processes() -> ProcessesScreen:
@@ -383,16 +382,16 @@ def fleet() -> FleetScreen:
             node.record(now_s - node.starts_s - node.time_s)
             node.watts *= 1.5
         watch.now = watch.fleet.look()
-    return FleetScreen(watch, plot.BRAILLE, lambda: DARK)
+    return FleetScreen(watch, plot.BRAILLE)
 
 
 SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
     "launch": lambda: LaunchForm(catalogue(), Settings(), columns=session().columns),
     "results": lambda: Results(run("kws", IDLE, WARMUP, B1, B8, B64)),
     "results-of-one": lambda: Results(run("b64", IDLE, B64), output=["1000 images classified"]),
-    "compare": lambda: Compare(*before_and_after(), plot.BRAILLE, DARK),
+    "compare": lambda: Compare(*before_and_after(), plot.BRAILLE),
     "compare-many": lambda: CompareMany(
-        [*before_and_after(), run("later", IDLE, B1._replace(watts=60.0))], plot.BRAILLE, DARK
+        [*before_and_after(), run("later", IDLE, B1._replace(watts=60.0))], plot.BRAILLE
     ),
     "runs": runs,
     "device": device,
@@ -400,7 +399,7 @@ SCREENS: Mapping[str, Callable[[], Screen[Any]]] = {
     "doctor": lambda: DoctorScreen(look=lambda *_: REPORT),
     "fleet": fleet,
     "settings": lambda: SettingsScreen(Settings(), Path("config.toml")),
-    "help": lambda: Help(MainScreen.BINDINGS, DARK),
+    "help": lambda: Help(MainScreen.BINDINGS),
     "export": export,
     "ask": lambda: Ask("Phase", "a name, then a label", "run", ["running", "warmup", "armed"]),
     "confirm": lambda: Confirm("Quit wattui", "Recording to kws.csv. Stop it and quit?"),

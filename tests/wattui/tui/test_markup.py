@@ -20,7 +20,6 @@ from tests.support.made_runs import B1, IDLE, finished
 from wattui.capture.run_names import refusal
 from wattui.config import Settings
 from wattui.runs.recorded import load_run
-from wattui.show.palette import DARK
 from wattui.show.plot import BRAILLE
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.ask import Ask
@@ -96,12 +95,12 @@ async def test_a_file_and_its_labels_are_called_what_they_are_called(tmp_path: P
     run = finished(tmp_path / "[a=+].csv", [IDLE, B1._replace(label="[/x][a=+]")])
     app = dashboard()
     async with app.run_test(size=(160, 50)) as pilot:
-        app.push_screen(Results(run, BRAILLE, DARK))
+        app.push_screen(Results(run, BRAILLE))
         await pilot.pause()
         assert "[a=+].csv" in screen(app)
         assert "[/x][a=+]" in screen(app)
         app.pop_screen()
-        app.push_screen(Runs(tmp_path, [run.csv], (), BRAILLE, DARK))
+        app.push_screen(Runs(tmp_path, [run.csv], (), BRAILLE))
         await pilot.pause(0.2)
         app.screen.query_one(Input).value = "[a=+]"
         await pilot.pause(0.2)
@@ -119,10 +118,10 @@ async def test_a_recording_of_somebody_else_acts_on_no_terminal(tmp_path: Path) 
         await pilot.pause(0.1)
         assert_harmless(screen(app))
         run = load_run(path)
-        await app.push_screen(Results(replace(run, csv=path), BRAILLE, DARK))
+        await app.push_screen(Results(replace(run, csv=path), BRAILLE))
         await pilot.pause(0.1)
         assert_harmless(screen(app))
-        await app.push_screen(Compare(run, run, BRAILLE, DARK))
+        await app.push_screen(Compare(run, run, BRAILLE))
         await pilot.pause(0.1)
         assert_harmless(screen(app))
         await app.push_screen(Ask(KINDS["clear"], KINDS["title"], known=list(KINDS.values())))

@@ -56,11 +56,11 @@ class Compare(SteadyModal[None]):
     Compare Static { padding: 1 2 0 2; }
     """
 
-    def __init__(self, a: Run, b: Run, glyphs: plot.Glyphs, palette: Palette) -> None:
+    def __init__(self, a: Run, b: Run, glyphs: plot.Glyphs) -> None:
         super().__init__()
         self._a, self._b = sorted((a, b), key=lambda run: run.about.start_utc_ns or 0)
         self._hides_parts = False
-        self._glyphs, self._palette = glyphs, palette
+        self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
         """A table of all running phases, one of the labels, and the flags."""
@@ -72,21 +72,22 @@ class Compare(SteadyModal[None]):
 
     def on_mount(self) -> None:
         """Fill in the tables."""
-        self._fill()
+        self.draw()
         self.query_one(VerticalScroll).focus()
 
     def action_swap(self) -> None:
         """Swap A and B."""
         self._a, self._b = self._b, self._a
-        self._fill()
+        self.draw()
 
     def action_parts(self) -> None:
         """Hide or show what another domain or the total contains."""
         self._hides_parts = not self._hides_parts
-        self._fill()
+        self.draw()
 
-    def _fill(self) -> None:
-        parts = tables(self._a, self._b, self._palette, self._glyphs, self._hides_parts)
+    def draw(self) -> None:
+        """Fill in the tables."""
+        parts = tables(self._a, self._b, self.palette, self._glyphs, self._hides_parts)
         self.query_one("#tables", Static).update(Group(*spaced(parts)))
 
 

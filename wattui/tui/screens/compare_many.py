@@ -47,10 +47,10 @@ class CompareMany(SteadyModal[None]):
     CompareMany Static { padding: 1 2 0 2; }
     """
 
-    def __init__(self, runs: Sequence[Run], glyphs: plot.Glyphs, palette: Palette) -> None:
+    def __init__(self, runs: Sequence[Run], glyphs: plot.Glyphs) -> None:
         super().__init__()
         self._runs = sorted(runs, key=lambda run: run.about.start_utc_ns or 0)
-        self._glyphs, self._palette = glyphs, palette
+        self._glyphs = glyphs
 
     def compose(self) -> ComposeResult:
         """A box that scrolls."""
@@ -62,16 +62,17 @@ class CompareMany(SteadyModal[None]):
 
     def on_mount(self) -> None:
         """Fill it in, and let the keys scroll."""
-        self._fill()
+        self.draw()
         self.query_one(VerticalScroll).focus()
 
     def on_resize(self, event: Resize) -> None:
         """Draw bars of the new width."""
-        self._fill()
+        self.draw()
 
-    def _fill(self) -> None:
+    def draw(self) -> None:
+        """Fill in the chart and the tables."""
         columns = min(MOST_COLUMNS, self.app.size.width) - MARGINS
-        parts = [*chart(self._runs, self._palette, self._glyphs, columns), *tables(self._runs)]
+        parts = [*chart(self._runs, self.palette, self._glyphs, columns), *tables(self._runs)]
         self.query_one("#figures", Static).update(Group(*spaced(parts)))
 
 

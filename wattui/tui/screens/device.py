@@ -12,7 +12,6 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import Static
 
-from wattui.show.palette import Palette
 from wattui.show.plot import Glyphs
 from wattui.tui.screens.processes import LOOK_S, ProcessesScreen
 from wattui.tui.state import processes
@@ -43,12 +42,11 @@ class DeviceScreen(ProcessesScreen):
         name: str,
         devices: Callable[[], Sequence[DeviceNow]],
         stream: Callable[[], Stream],
-        palette: Palette,
         glyphs: Glyphs,
     ) -> None:
         super().__init__(stream)
         self._shown, self._devices = name, devices
-        self._palette, self._glyphs = palette, glyphs
+        self._glyphs = glyphs
         self._by = processes.SHARE
 
     def head(self) -> ComposeResult:
@@ -57,15 +55,15 @@ class DeviceScreen(ProcessesScreen):
 
     def on_mount(self) -> None:
         """Show the facts, and keep them up to date."""
-        self._tell()
-        self.set_interval(LOOK_S, self._tell)
+        self.draw()
+        self.set_interval(LOOK_S, self.draw)
 
     def action_turn(self, step: int) -> None:
         """Show the next device, or the one before."""
         names = [each.name for each in self._devices()]
         if self._shown in names:
             self._shown = names[(names.index(self._shown) + step) % len(names)]
-            self._tell()
+            self.draw()
             self._fill()
 
     def _device(self) -> DeviceNow | None:
@@ -83,7 +81,7 @@ class DeviceScreen(ProcessesScreen):
             return OF_CPU
         return OF_GPU if found.processes else "No process is known to use it"
 
-    def _tell(self) -> None:
+    def draw(self) -> None:
         """Rewrite the facts."""
         self.query_one("Vertical").border_title = Content(self._shown)
         device = self._device()
@@ -93,6 +91,6 @@ class DeviceScreen(ProcessesScreen):
         table = Table.grid(padding=(0, 2))
         for name, text in facts(device, self._glyphs.unknown):
             is_held = name == "held back" and bool(device.held)
-            style = f"bold {self._palette.alarm}" if is_held else ""
-            table.add_row(Text(name, self._palette.dim), Text(text, style))
+            style = f"bold {self.palette.alarm}" if is_held else ""
+            table.add_row(Text(name, self.palette.dim), Text(text, style))
         self.query_one("#facts", Static).update(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, NamedTuple
@@ -172,11 +172,9 @@ class FleetScreen(SteadyScreen[None]):
     FleetScreen Input.shown { display: block; }
     """
 
-    def __init__(
-        self, watch: FleetWatch, glyphs: plot.Glyphs, palette: Callable[[], Palette], here: str = ""
-    ) -> None:
+    def __init__(self, watch: FleetWatch, glyphs: plot.Glyphs, here: str = "") -> None:
         super().__init__()
-        self._watch, self._glyphs, self._palette = watch, glyphs, palette
+        self._watch, self._glyphs = watch, glyphs
         self._now = FleetNow()
         self._shown: object = None
         self._by, self._is_reversed = "rank", False
@@ -220,19 +218,20 @@ class FleetScreen(SteadyScreen[None]):
                 table.clear(columns=True)
                 for column in columns:
                     table.add_column("", key=column.title, width=column.width)
-        self._fill()
+        self.draw()
 
     def _look(self) -> None:
-        shown = self._watch.now, self._watch.trouble, self._palette()
+        shown = self._watch.now, self._watch.trouble
         if shown != self._shown:
             self._shown = shown
             self._now = self._watch.now
-            self._fill()
+            self.draw()
 
-    def _fill(self) -> None:
+    def draw(self) -> None:
+        """Fill in the nodes, their sum, and what happened."""
         if not self.is_there or not self._columns:
             return
-        table, palette = self._table, self._palette()
+        table, palette = self._table, self.palette
         for shown, column in zip(table.ordered_columns, self._columns, strict=True):
             shown.label = self._heading(column)
         text = self.query_one(Input).value
@@ -259,8 +258,7 @@ class FleetScreen(SteadyScreen[None]):
             return
         for key, cells in rows.items():
             for column, cell in zip(self._columns, cells, strict=True):
-                if table.get_cell(key, column.title) != cell:
-                    table.update_cell(key, column.title, cell)
+                table.change_cell(key, column.title, cell)
         table.refresh()
 
     def _heading(self, column: Column) -> Text:
@@ -300,7 +298,7 @@ class FleetScreen(SteadyScreen[None]):
         why = f" · {here.name}: {here.why}" if here and here.why else ""
         said = one_line(headline(now) + why) if now.nodes else WAITING
         self.query_one("#headline", Label).update(
-            Text(one_line(trouble), self._palette().alarm) if trouble else Text(said, "bold")
+            Text(one_line(trouble), self.palette.alarm) if trouble else Text(said, "bold")
         )
         most = [n for rows, n in MOST_SHOWN.items() if self.app.size.height >= rows][-1]
         lines = [happened(each) for each in now.happened[-most:]]
@@ -350,7 +348,7 @@ class FleetScreen(SteadyScreen[None]):
 
     def on_input_changed(self) -> None:
         """Apply the filter."""
-        self._fill()
+        self.draw()
 
     def on_input_submitted(self) -> None:
         """Return to the table."""
@@ -374,7 +372,7 @@ class FleetScreen(SteadyScreen[None]):
 
     def _sort_by(self, column: str, is_reversed: bool) -> None:
         self._by, self._is_reversed = column, is_reversed
-        self._fill()
+        self.draw()
 
     def action_copy(self) -> None:
         """Copy the nodes and their sum to the clipboard."""
@@ -383,7 +381,7 @@ class FleetScreen(SteadyScreen[None]):
 
     def action_help(self) -> None:
         """Show what the keys do."""
-        self.app.push_screen(Help(self.BINDINGS, self._palette(), TOPICS))
+        self.app.push_screen(Help(self.BINDINGS, TOPICS))
 
 
 @lru_cache(4096)

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from wattui.show.palette import Palette
 from wattui.tui.screens.steady import SteadyModal
@@ -108,12 +108,11 @@ class Help(SteadyModal[None]):
     def __init__(
         self,
         bindings: Iterable[BindingType],
-        palette: Palette,
         topics: Mapping[str, tuple[HelpLine, ...]] = TOPICS,
     ) -> None:
         super().__init__()
         self._keys = keys_by_action(bindings)
-        self._palette, self._topics = palette, topics
+        self._topics = topics
 
     def compose(self) -> ComposeResult:
         """The line to search in, and the sentences by topic."""
@@ -126,7 +125,7 @@ class Help(SteadyModal[None]):
 
     def on_mount(self) -> None:
         """Show everything, and let the arrow keys scroll."""
-        self._show("")
+        self.draw()
         self.query_one(VerticalScroll).focus()
 
     def action_search(self) -> None:
@@ -143,16 +142,18 @@ class Help(SteadyModal[None]):
         self.query_one(Line).value = ""
         self.query_one(VerticalScroll).focus()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self) -> None:
         """Show what has the text."""
-        self._show(event.value)
+        self.draw()
 
     def on_input_submitted(self) -> None:
         """Scroll what was found."""
         self.query_one(VerticalScroll).focus()
 
-    def _show(self, wanted: str) -> None:
-        found = help_table(self._keys, wanted, self._palette, self._topics)
+    def draw(self) -> None:
+        """Show what has the wanted text."""
+        wanted = self.query_one(Line).value
+        found = help_table(self._keys, wanted, self.palette, self._topics)
         nothing = f"Nothing about {wanted!r}."
         self.query_one("#sentences", Static).update(found if found.row_count else nothing)
 

@@ -22,7 +22,7 @@ from wattui.capture.run_names import refusal
 from wattui.capture.stages import Recipe
 from wattui.config import Settings
 from wattui.errors import WattuiError
-from wattui.show.palette import DARK, Palette
+from wattui.show.palette import Palette
 from wattui.tui.launching.command import ProgramSubject
 from wattui.tui.launching.order import (
     FILE,
@@ -104,11 +104,10 @@ class LaunchForm(SteadyModal[Recipe | None]):
         check: Callable[[str], str | None] = refusal,
         known: Known | None = None,
         recall: Recall = NOTHING,
-        palette: Palette = DARK,
         columns: Sequence[str] = (),
     ) -> None:
         super().__init__()
-        self._recall, self._palette, self._columns = recall, palette, columns
+        self._recall, self._columns = recall, columns
         command = ProgramSubject(recall.commands())
         self._subjects: dict[str, Subject] = {
             name: WorkloadSubject(workload)
@@ -261,6 +260,10 @@ class LaunchForm(SteadyModal[Recipe | None]):
 
     # ------------------------------------------------------------ plan
 
+    def draw(self) -> None:
+        """Show the plan in the colours of a new theme."""
+        self._plan_soon()
+
     def _plan_soon(self) -> None:
         """Plan once for a burst of typing."""
         if not self._is_plan_due:
@@ -319,7 +322,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
             self._recipe = None
             self._show_plan(Text(said or f"Planning failed (exit status {status})"), wrong=True)
         else:
-            plan = plan_of(order, recipe, self._palette, time.time())
+            plan = plan_of(order, recipe, self.palette, time.time())
             self._show_plan(Text(said and f"{said}\n\n").append_text(plan))
 
     async def _look(self, order: LaunchPlan) -> None:

@@ -22,7 +22,6 @@ from wattui.config import Layout, Rate, layout_of
 from wattui.runs.run_json import limits_w
 from wattui.show import plot
 from wattui.show.graphs import GraphSpec, graphs
-from wattui.show.palette import DARK, Palette
 from wattui.show.quantities import Units
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.marking import MarkingScreen
@@ -191,7 +190,6 @@ class MainScreen(MarkingScreen):
         self._owes_panels = False
         self._kept_look: object = None
         self._kept_rows = 0
-        self.palette: Palette = DARK
         self.stream = stream
         self.live, self._taken_s = Live(stream.columns), time.monotonic()
         self.view = viewport.first(stream.rate_hz)
@@ -310,10 +308,10 @@ class MainScreen(MarkingScreen):
         if self.has_class("mini"):
             self.query_one(MiniPanel).show(self.stream, self.live, self.palette)
 
-    def repaint(self, palette: Palette) -> None:
-        """Have everything shown in other colours at the next turn, also where no more rows come."""
-        self.palette = palette
+    def draw(self) -> None:
+        """Show everything in the colours of the theme, also where no more rows come."""
         self._summary_due_s = 0.0
+        self.redraw()
 
     def show_panels_when_due(self) -> None:
         """Show devices and energies of the newest rows, if their turn has come."""

@@ -120,7 +120,7 @@ class ProcessesScreen(SteadyModal[None]):
         found = self._found
         if found is None or not self.is_there:
             return
-        table = self.query_one(DataTable)
+        table = self.query_one(RowTable)
         found = self.seen(found)
         columns = processes.columns(found.gpus, self.KNOWN)
         if columns != self._columns:
@@ -140,8 +140,7 @@ class ProcessesScreen(SteadyModal[None]):
                 table.add_row(*cells, key=str(place))
                 continue
             for column, cell in zip(columns, cells, strict=True):
-                if table.get_cell(str(place), column.title) != cell:
-                    table.update_cell(str(place), column.title, cell)
+                table.change_cell(str(place), column.title, cell)
         table.refresh()
         self._say(found, len(found.processes) + found.left_out - len(rows))
 

@@ -34,7 +34,7 @@ from wattui.runs.recorded import Run, read_budgets
 from wattui.runs.run_file import NotARunFileError
 from wattui.show import plot
 from wattui.show.budget import budgets_parts
-from wattui.show.palette import DARK, Palette
+from wattui.show.palette import Palette
 from wattui.show.pictures import pictures
 from wattui.show.quantities import energy_unit, number
 from wattui.show.remedies import REMEDIES
@@ -115,6 +115,7 @@ class Results(SteadyModal[ResultsAction | None]):
     Results #columns > * { width: 1fr; height: auto; padding: 1 2 0 2; }
     Results Digits { display: none; width: auto; color: $success; text-style: bold; }
     Results.tall Digits { display: block; }
+    Results Digits.unmeasured { color: $warning; }
     Results #budget { display: none; height: auto; padding: 0 2; border: round $secondary; }
     Results.explained #budget { display: block; }
     Results #output { display: none; height: auto; padding: 0 2; border: round $secondary; }
@@ -125,14 +126,13 @@ class Results(SteadyModal[ResultsAction | None]):
         self,
         run: Run,
         glyphs: plot.Glyphs = plot.BRAILLE,
-        palette: Palette = DARK,
         lacks: Sequence[str] = (),
         output: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self._run = run = run.by()
         self._macs = command_macs(run.about.argv, run.summary.per)[1]
-        self._glyphs, self._palette, self._lacks = glyphs, palette, lacks
+        self._glyphs, self._lacks = glyphs, lacks
         self._output = output
         self._is_explained = False
         self._whole: Whole | None = None
@@ -159,20 +159,18 @@ class Results(SteadyModal[ResultsAction | None]):
 
     def _columns(self) -> ComposeResult:
         with Vertical():
-            digits = Digits(big_number(self._run.summary))
-            if (domain := self._run.summary.quoted) and domain.origin != "measured":
-                digits.styles.color = self._palette.estimated
-            yield digits
-            parts = [*figures(self._run.summary), *map(remark_line, self._run.remarks)]
-            if failed := failure_line(self._run.about.exit_statuses, self._palette):
-                parts.insert(0, failed)
-            yield Static(Group(*spaced(parts)), markup=False)
+            domain = self._run.summary.quoted
+            is_measured = domain is None or domain.origin == "measured"
+            big = big_number(self._run.summary)
+            yield Digits(big, classes="" if is_measured else "unmeasured")
+            yield Static(id="figures", markup=False)
         yield Static(id="pictures", markup=False)
 
     def on_mount(self) -> None:
         """Focus the scroll area so that the keys scroll."""
         self.query_one(VerticalScroll).focus()
         self._fit(self.app.size)
+        self._show_figures()
         self.run_worker(self._read_trace, thread=True)
 
     def _read_trace(self) -> None:
@@ -200,7 +198,7 @@ class Results(SteadyModal[ResultsAction | None]):
         before = self._view or whole.view(chart.bins)
         view = change(before)
         self._view = self._view if view == before else view
-        chart.show(whole.live, view, self._palette, self._glyphs)
+        chart.show(whole.live, view, self.palette, self._glyphs)
 
     def on_chart_looked(self, event: Chart.Looked) -> None:
         """Change the view of the graph with the mouse."""
@@ -314,6 +312,18 @@ class Results(SteadyModal[ResultsAction | None]):
         if self.is_there:
             self.query_one("#budget", Static).update(parts)
 
+    def draw(self) -> None:
+        """Show figures, pictures and graph in the colours of the theme."""
+        self._show_figures()
+        self._fit(self.app.size)
+        self._look(lambda view: view)
+
+    def _show_figures(self) -> None:
+        parts = [*figures(self._run.summary), *map(remark_line, self._run.remarks)]
+        if failed := failure_line(self._run.about.exit_statuses, self.palette):
+            parts.insert(0, failed)
+        self.query_one("#figures", Static).update(Group(*spaced(parts)))
+
     def _fit(self, size: Size) -> None:
         side_by_side = size.width >= SIDE_COLUMNS
         self.set_class(side_by_side, "wide")
@@ -321,7 +331,7 @@ class Results(SteadyModal[ResultsAction | None]):
         self.set_class(big and bool(big_number(self._run.summary)), "tall")
         width = int(size.width * SHARE) // 2 if side_by_side else min(ONE_COLUMN, size.width)
         parts: list[RenderableType] = [
-            *pictures(self._run.summary, self._macs, self._palette, self._glyphs, width - MARGINS),
+            *pictures(self._run.summary, self._macs, self.palette, self._glyphs, width - MARGINS),
             *method_parts(self._run.about),
         ]
         if machine := machine_line(self._run.about):

@@ -30,7 +30,7 @@ from wattui.runs.recorded import MOST_FILES, Run, load_run, newest_runs
 from wattui.runs.run_file import NotARunFileError
 from wattui.runs.trash import FOLDER, Discarded, discard, put_back
 from wattui.show import plot
-from wattui.show.palette import DARK, Palette
+from wattui.show.palette import Palette
 from wattui.show.quantities import counted, energy_unit, number, with_uncertainty
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
@@ -92,13 +92,12 @@ class Runs(SteadyModal[ResultsAction | None]):
         extra: Sequence[Path] = (),
         ticked: Sequence[Path] = (),
         glyphs: plot.Glyphs = plot.BRAILLE,
-        palette: Palette = DARK,
     ) -> None:
         super().__init__()
         self._folder = folder
         self._extra = extra
         self._ticked = [path.absolute() for path in ticked]
-        self._glyphs, self._palette = glyphs, palette
+        self._glyphs = glyphs
         self._runs: dict[Path, Run | str] = {}
         self._notes: dict[Path, Notes] = {}
         self._found: list[Path] = []
@@ -173,7 +172,7 @@ class Runs(SteadyModal[ResultsAction | None]):
         if not self.is_there:
             return
         if self.query_one(Input).value:
-            self._fill()
+            self.draw()
         else:
             for path in ready:
                 self._update(path)
@@ -204,7 +203,7 @@ class Runs(SteadyModal[ResultsAction | None]):
         table = self.query_one(DataTable)
         for title in COLUMNS:
             table.columns[ColumnKey(title)].label = self._heading(title)
-        self._fill()
+        self.draw()
 
     def _ordered(self) -> list[Path]:
         return ordered(self._found, self._runs, self._by, self._is_reversed, self._begun_s)
@@ -237,7 +236,7 @@ class Runs(SteadyModal[ResultsAction | None]):
             said = here if isinstance(here, str) else self._notes.get(path, Notes()).line or HINT
         self.query_one("#hint", Label).update(Text(said))
 
-    def _fill(self) -> None:
+    def draw(self) -> None:
         """Fill the table with the runs that match the filter, keeping the cursor on its run."""
         table = self.query_one(DataTable)
         here = self._here()
@@ -268,7 +267,7 @@ class Runs(SteadyModal[ResultsAction | None]):
     def _cells(self, path: Path) -> list[Text]:
         known = self._runs.get(path)
         tick = TICK if path in self._ticked else ""
-        rest = columns_of(known, self._palette) if known is not None else [Text("…", "dim")]
+        rest = columns_of(known, self.palette) if known is not None else [Text("…", "dim")]
         rest += [Text()] * (len(COLUMNS) - 4 - len(rest))
         tags = " ".join(TAG + tag for tag in self._notes.get(path, Notes()).tags)
         rest.insert(-1, shortened(tags, WIDTHS["tags"]))
@@ -291,7 +290,7 @@ class Runs(SteadyModal[ResultsAction | None]):
             self._wished(wish)
 
         if run := self._read(path):
-            self.app.push_screen(Results(run, self._glyphs, self._palette), left)
+            self.app.push_screen(Results(run, self._glyphs), left)
 
     @work(thread=True)
     def _read_again(self, path: Path) -> None:
@@ -302,14 +301,14 @@ class Runs(SteadyModal[ResultsAction | None]):
             self.dismiss(wish)
         elif wish is not None:
             self._ticked = [wish[1].absolute()]
-            self._fill()
+            self.draw()
             self.notify("Choose the other run, then press c", timeout=4)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Apply the filter once typing has paused."""
         if self._filling is not None:
             self._filling.stop()
-        self._filling = self.set_timer(TYPING_S, self._fill)
+        self._filling = self.set_timer(TYPING_S, self.draw)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Return to the table."""
@@ -385,7 +384,7 @@ class Runs(SteadyModal[ResultsAction | None]):
         row = table.cursor_row
         self._found.remove(path)
         self._ticked = [each for each in self._ticked if each != path]
-        self._fill()
+        self.draw()
         table.move_cursor(row=min(row, table.row_count - 1))
         self.refresh_bindings()
         self.notify(f"{path.name} is in {FOLDER}; u puts it back", timeout=4)
@@ -439,11 +438,10 @@ class Runs(SteadyModal[ResultsAction | None]):
         if len(chosen) == 1 and here is not None and here not in chosen:
             chosen.append(here)
         runs = [run for path in chosen if isinstance(run := self._runs.get(path), Run)]
-        looks = self._glyphs, self._palette
         if len(runs) == 2:
-            self.app.push_screen(Compare(runs[0], runs[1], *looks))
+            self.app.push_screen(Compare(runs[0], runs[1], self._glyphs))
         elif len(runs) > 2:
-            self.app.push_screen(CompareMany(runs, *looks))
+            self.app.push_screen(CompareMany(runs, self._glyphs))
         else:
             self.notify("Tick two runs or more with space, then press c", severity="warning")
 

@@ -1,11 +1,12 @@
-"""The base of every screen: it uses the terminal's latest size, and is dismissed only once."""
+"""The base of every screen: it uses the terminal's latest size and theme, and is dismissed only
+once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual import command
+from textual import command, on
 from textual._compositor import ChopsUpdate, Compositor
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
@@ -18,6 +19,7 @@ from textual.events import (
     DescendantFocus,
     Event,
     InputEvent,
+    Mount,
     MouseEvent,
     MouseMove,
     Paste,
@@ -30,6 +32,8 @@ from textual.screen import ModalScreen, Screen, ScreenResultType
 from textual.strip import Strip
 from textual.widget import Widget
 
+from wattui.show.palette import Palette
+from wattui.tui.themes import palette_of
 from wattui.tui.widgets.lists import PicksCommands
 
 # The palette creates its own list; replace its class with ours.
@@ -108,6 +112,20 @@ class SteadyScreen(Screen[ScreenResultType]):
     def is_there(self) -> bool:
         """Whether it is on the screen stack, so its widgets exist."""
         return self.is_mounted and not self._is_left
+
+    @property
+    def palette(self) -> Palette:
+        """The colours of the theme, for what no style sheet reaches."""
+        theme = self.app.current_theme
+        return palette_of(theme.name, theme.dark, self.app.no_color)
+
+    @on(Mount)
+    def follow_theme(self) -> None:
+        """Draw again for every new theme."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
+
+    def draw(self) -> None:
+        """Draw what has colours of the palette, also after each change of the theme."""
 
     def action_copy(self) -> None:
         """Copy the table, or else the text, to the clipboard."""

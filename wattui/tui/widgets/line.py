@@ -11,6 +11,10 @@ MOST_CHARACTERS = 4096
 class Line(Input):
     """A line that takes no more than it can hold, and says so."""
 
+    DEFAULT_CSS = """
+    Line > .input--placeholder, Line > .input--suggestion { color: $text-muted; }
+    """
+
     def on_mount(self) -> None:
         """Set the limit: a text that was there before may be longer."""
         self.max_length = MOST_CHARACTERS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
+from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.command import CommandList
 from textual.events import Click
@@ -28,6 +29,13 @@ class RowTable(DataTable[Any]):
         Binding("home", "scroll_top", "First row", show=False),
         Binding("end", "scroll_bottom", "Last row", show=False),
     ]
+
+    def change_cell(self, row: str, column: str, cell: Text) -> None:
+        """Show a text in a cell, unless it has that one already, in the same style."""
+        before: Text = self.get_cell(row, column)
+        # Texts are equal whatever their style is.
+        if before != cell or before.style != cell.style:
+            self.update_cell(row, column, cell)
 
     def _update_dimensions(self, new_rows: Iterable[RowKey]) -> None:
         """Do not measure the cells: of thousands, it takes seconds."""

@@ -58,7 +58,7 @@ def test_a_search_keeps_what_has_the_text(wanted: str, finds: str, lacks: str) -
 
 class Shown(App[None]):
     def on_mount(self) -> None:
-        self.push_screen(Help(MainScreen.BINDINGS, DARK))
+        self.push_screen(Help(MainScreen.BINDINGS))
 
 
 async def test_escape_leaves_the_search_first_and_then_the_help() -> None:

@@ -64,7 +64,7 @@ def results(run: Run, glyphs: plot.Glyphs = plot.BRAILLE) -> Shown:
 
 
 def compared(a: Run, b: Run) -> Shown:
-    return Shown(Compare(a, b, plot.BRAILLE, DARK))
+    return Shown(Compare(a, b, plot.BRAILLE))
 
 
 async def text(app: Shown, size: tuple[int, int]) -> str:

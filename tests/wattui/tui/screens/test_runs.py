@@ -345,7 +345,7 @@ async def test_the_cursor_stays_on_its_run_while_rows_come_and_go(folder: Path) 
     async with app.run_test(size=MIDDLE) as pilot:
         await settle(pilot)
         await pilot.press("down", "down")
-        app.runs._fill()
+        app.runs.draw()
         await pilot.pause()
         assert app.runs._here() == (folder / "sub" / "old.csv").absolute()
 

@@ -13,7 +13,8 @@ import sys
 
 from recorders import directory, wire
 from recorders.front_end_pipe import FrontEndPipe
-from recorders.guard import Guard
+from recorders.guard import CONTROL, Guard
+from recorders.recording import record
 
 
 def main() -> int:
@@ -22,20 +23,17 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
     outlet = FrontEndPipe(_own_output())
-    config = wire.decode(_first_line(0))
+    config = wire.decode(_first_line(CONTROL))
     names = directory.candidates()
     # This comes first, so that something cleans up whichever process is killed.
     ends_commands = config["has_command"] and config["rank"] is None
-    guard = Guard(names, 0, (outlet.descriptor, 1, 2), ends_commands)
+    guard = Guard(names, (outlet.descriptor, 1, 2), ends_commands)
     try:
         marks, _ = directory.make(names)
     except OSError as error:
         text = f"cannot create a directory for marks ({error.strerror}); fix: set TMPDIR"
         outlet.finish({"t": "error", "code": "no_place", "text": text})
         return 2
-    # The guard has no use for all that this imports, and would keep a copy of it.
-    from recorders.recording import record
-
     try:
         return record(config, marks, outlet, guard)
     finally:

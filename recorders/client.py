@@ -18,23 +18,10 @@ from recorders import directory, wire
 from recorders.guard import FAREWELL
 from recorders.json_parts import WrongPartError
 from recorders.meters.specs import parse_meters
+from recorders.own_process import own_command
 from recorders.summary.figures import Summary
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
-SITES = ("site-packages", "dist-packages")
-# Finds our own packages beside this file before any others of the same names, even installed ones.
-BOOT = """
-import sys
-from importlib.machinery import PathFinder
-class Own:
-    def find_spec(name, path=None, target=None):
-        is_own = name in ("recorders", "wattui")
-        return PathFinder.find_spec(name, sys.argv[2:3]) if is_own else None
-sys.meta_path.insert(0, Own)
-sys.path += [place for place in sys.argv[3:] if place not in sys.path]
-from {module} import main
-sys.exit(main())
-"""
 START_S = 20.0
 ANSWER_S = 30.0
 # Time for a stopping recorder to make its summary and wait for a slow disk.
@@ -138,18 +125,6 @@ class Finished:
         """Remarks on what other programs did to the file."""
         found: Sequence[str] = self.run.get("file", {}).get("remarks", ())
         return found
-
-
-def own_command(module: str) -> list[str]:
-    """The command that runs a module of our packages in a process, ignoring other paths.
-
-    Python runs isolated (no PYTHONPATH, no current directory); installed packages are found where
-    this process found its own.
-    """
-    root = str(Path(__file__).parents[1])
-    places = [root, *(path for path in sys.path if path.endswith(SITES) and path != root)]
-    boot = BOOT.format(module=module)
-    return [sys.executable, "-I", "-c", boot, module.partition(".")[0], root, *places]
 
 
 class Client:

@@ -41,7 +41,7 @@ def become() -> None:
     """Take from this process what macOS lacks, and give it a chip that draws WATTS."""
     import psutil  # noqa: F401  # that of this machine
 
-    from recorders import client
+    from recorders import own_process
     from testbench.curves import Constant
     from testbench.fakeapple import FakeChip
 
@@ -58,7 +58,7 @@ def become() -> None:
     chip = FakeChip({part: Constant(w) for part, w in WATTS.items()}, time.monotonic, PUBLISH_S)
     sys.modules["zeus_apple_silicon"] = chip  # type: ignore[assignment]
     # In our own processes, too, which are started without PYTHONPATH.
-    client.BOOT = f"import sys; sys.path.insert(0, {ROOT!r}); {BEGIN}\n{client.BOOT}"
+    own_process.BOOT = f"import sys; sys.path.insert(0, {ROOT!r}); {BEGIN}\n{own_process.BOOT}"
 
 
 def _hide(event: str, arguments: tuple[Any, ...]) -> None:

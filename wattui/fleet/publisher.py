@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from recorders.client import own_command
 from recorders.drafts import replace_file
 from recorders.json_text import json_text
+from recorders.own_process import own_command
 from recorders.runfile import json_path
 from recorders.wire import Lines, Message, decode, encode
 from wattui.fleet.folder import JOURNAL, RUN_JSON, NodeFolder

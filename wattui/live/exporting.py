@@ -18,8 +18,8 @@ from importlib.util import find_spec
 from typing import IO
 from urllib.parse import urlsplit
 
-from recorders.client import own_command
 from recorders.marks import ENVIRONMENT
+from recorders.own_process import own_command
 from wattui.errors import UsageError
 
 LOOPBACK = "127.0.0.1"

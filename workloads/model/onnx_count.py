@@ -1,41 +1,23 @@
-"""Multiply-accumulates, parameters and bytes of an ONNX model's nodes, from their shapes. Pure."""
+"""Multiply-accumulates and bytes of an ONNX model's nodes, from their shapes. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from onnx import TensorProto, helper
+from onnx import helper
 
 from workloads.layers import Shape
+from workloads.model.onnx_fold import shapes_of
 from workloads.model.onnx_read import OnnxModel
+from workloads.model.onnx_stand_ins import KNOWN, MICROSOFT, STANDARD
 
 Shapes = Mapping[str, Shape]
 Count = Callable[[Shapes, Any], int]
 
-# Operators with uncounted arithmetic; so is everything outside ONNX's own operators.
-UNCOUNTED = frozenset({"Attention", "DeformConv", "DFT", "Einsum", "If", "Loop", "Scan"})
-STANDARD = frozenset({"", "ai.onnx"})
-FLOATS = frozenset(
-    {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE}
-)
-# Inputs that are parameters or statistics of a layer, not weights.
-_SETTINGS = {
-    "BatchNormalization": (3, 4),
-    "DequantizeLinear": (1, 2),
-    "QuantizeLinear": (1, 2),
-    "Resize": (1, 2),
-    "Upsample": (1,),
-}
-# Inputs that are weights although they are whole numbers.
-_QUANTISED = {
-    "ConvInteger": (1,),
-    "DequantizeLinear": (0,),
-    "MatMulInteger": (1,),
-    "QLinearConv": (3, 8),
-    "QLinearMatMul": (3,),
-}
+# Operators with uncounted arithmetic, as all that are neither ONNX's nor onnxruntime's.
+UNCOUNTED = frozenset({"Attention", "DeformConv", "DFT", "Einsum", "Loop", "Scan"})
 
 
 def attribute(node: Any, name: str, default: Any) -> Any:
@@ -45,38 +27,61 @@ def attribute(node: Any, name: str, default: Any) -> Any:
 
 
 def macs_of(model: OnnxModel, node: Any) -> int | None:
-    """Multiply-accumulates of a node for the whole batch; None if they are not counted."""
-    if node.domain not in STANDARD or node.op_type in UNCOUNTED:
+    """Multiply-accumulates of a node for the whole batch; None if they are not counted, or depend
+    on the branch that is taken."""
+    return _exact(model.shapes, node)
+
+
+def least_macs_of(model: OnnxModel, node: Any) -> int:
+    """The same, or the fewest that are certain."""
+    return _least(model.shapes, node)
+
+
+def branch_macs(model: OnnxModel, node: Any) -> list[int] | None:
+    """Multiply-accumulates of the branches of an If, rising; None if not all are counted."""
+    if node.op_type != "If" or node.domain not in STANDARD:
         return None
-    count = _COUNTS.get(node.op_type)
-    if count is None:
-        return 0
+    counts = _branches(model.shapes, node, _exact)
+    known = [count for count in counts if count is not None]
+    return sorted(known) if len(known) == len(counts) else None
+
+
+def _exact(shapes: Shapes, node: Any) -> int | None:
+    if node.op_type == "If" and node.domain in STANDARD:
+        sums = set(_branches(shapes, node, _exact))
+        return sums.pop() if len(sums) == 1 else None
+    counts = _COUNTS if node.domain in STANDARD else _MICROSOFT
+    count = counts.get(node.op_type)
+    if count is None or node.domain not in (*STANDARD, MICROSOFT):
+        return 0 if _is_without_products(node) else None
     try:
-        return count(model.shapes, node)
+        return count(shapes, node)
     except KeyError:
         return None
 
 
-def weights_of(model: OnnxModel, node: Any) -> set[str]:
-    """The initializers of a node that are weights: floats of one dimension and more, mostly."""
-    found = set()
-    for place, name in enumerate(node.input):
-        tensor = model.initializers.get(name)
-        if tensor is None:
-            continue
-        if tensor.data_type in FLOATS:
-            is_weight = bool(tensor.dims) and place not in _SETTINGS.get(node.op_type, ())
-        else:
-            is_weight = place in _QUANTISED.get(node.op_type, ())
-        if is_weight:
-            found.add(name)
-    return found
+def _is_without_products(node: Any) -> bool:
+    if node.domain in STANDARD:
+        return node.op_type not in UNCOUNTED
+    return node.domain == MICROSOFT and node.op_type in KNOWN
 
 
-def parameters_of(model: OnnxModel, nodes: Iterable[Any]) -> int:
-    """Weights of nodes; a shared one counts once."""
-    names = {name for node in nodes for name in weights_of(model, node)}
-    return sum(math.prod(model.shapes[name]) for name in names)
+def _least(shapes: Shapes, node: Any) -> int:
+    if node.op_type == "If" and node.domain in STANDARD:
+        return min(count or 0 for count in _branches(shapes, node, _least))
+    return _exact(shapes, node) or 0
+
+
+def _branches(
+    shapes: Shapes, node: Any, count: Callable[[Shapes, Any], int | None]
+) -> list[int | None]:
+    """The sum of a count over the nodes of each branch; None where one is."""
+    sums: list[int | None] = []
+    for each in node.attribute:
+        inside = {**shapes, **shapes_of(each.g)}
+        counts = [count(inside, inner) for inner in each.g.node]
+        sums.append(None if None in counts else sum(value or 0 for value in counts))
+    return sums
 
 
 def peak_bytes(model: OnnxModel) -> int:
@@ -111,7 +116,8 @@ def _gemm(shapes: Shapes, node: Any) -> int:
 
 
 def _matmul(shapes: Shapes, node: Any) -> int:
-    return math.prod(shapes[node.output[0]]) * shapes[node.input[0]][-1]
+    inner = shapes[node.input[0]][-2 if attribute(node, "transA", 0) else -1]
+    return math.prod(shapes[node.output[0]]) * inner
 
 
 def _recurrent(shapes: Shapes, node: Any) -> int:
@@ -133,4 +139,14 @@ _COUNTS: dict[str, Count] = {
     "QLinearConv": _conv(3),
     "QLinearMatMul": _matmul,
     "RNN": _recurrent,
+}
+# onnxruntime's own.
+_MICROSOFT: dict[str, Count] = {
+    "DynamicQuantizeLSTM": _recurrent,
+    "DynamicQuantizeMatMul": _matmul,
+    "FusedConv": _conv(1),
+    "FusedGemm": _gemm,
+    "FusedMatMul": _matmul,
+    "MatMulIntegerToFloat": _matmul,
+    "QGemm": _gemm,
 }

@@ -69,23 +69,24 @@ def _refuse_types(path: Path, model: OnnxModel) -> None:
 
 
 def _whole(model: OnnxModel, kept_bytes: int, values: Values) -> Cell:
-    from workloads.model.onnx_count import macs_of, parameters_of, peak_bytes
+    from workloads.model.onnx_count import least_macs_of, macs_of, peak_bytes
+    from workloads.model.onnx_weights import parameters_of
 
-    macs = [macs_of(model, node) for node in model.nodes]
     return Cell(
         model.name,
         values["batch"],
-        sum(each or 0 for each in macs) // values["batch"],
+        sum(least_macs_of(model, node) for node in model.nodes) // values["batch"],
         parameters_of(model, model.nodes),
         kept_bytes + needed_bytes(_bytes(model, model.initializers), peak_bytes(model)),
         values["count"],
         values["seconds"],
-        macs_at_least=None in macs,
+        macs_at_least=any(macs_of(model, node) is None for node in model.nodes),
     )
 
 
 def _alone(model: OnnxModel, part: OnnxNode, values: Values) -> Cell:
-    from workloads.model.onnx_count import macs_of, parameters_of
+    from workloads.model.onnx_count import macs_of
+    from workloads.model.onnx_weights import parameters_of
 
     macs = macs_of(model, part.node)
     value_bytes = _bytes(model, (*part.inputs, *part.node.output))
@@ -106,10 +107,12 @@ def _bytes(model: OnnxModel, names: Any) -> int:
 
 
 def _remarks(model: OnnxModel, layerwise: bool) -> tuple[str, ...]:
-    from workloads.model.onnx_count import macs_of
+    from workloads.model.onnx_count import branch_macs, macs_of
     from workloads.model.onnx_fold import has_graphs
 
-    uncounted = Counter(node.op_type for node in model.nodes if macs_of(model, node) is None)
+    unknown = [node for node in model.nodes if macs_of(model, node) is None]
+    branches = [counts for node in unknown if (counts := branch_macs(model, node))]
+    uncounted = Counter(node.op_type for node in unknown if not branch_macs(model, node))
     inside = Counter(
         node.op_type
         for node in model.nodes
@@ -122,6 +125,10 @@ def _remarks(model: OnnxModel, layerwise: bool) -> tuple[str, ...]:
     remarks = []
     if uncounted:
         remarks.append(f"MACs not counted for: {_listed(uncounted)}")
+    remarks += [
+        f"MACs depend on the input: an If has {fewest:,} or {most:,}, and {fewest:,} are counted"
+        for fewest, most in branches
+    ]
     if layerwise and inside:
         remarks.append(f"run only as part of the whole: {_listed(inside)}")
     if layerwise and quantised:

@@ -13,16 +13,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from onnx import AttributeProto, ModelProto, helper, numpy_helper, shape_inference
+from onnx import AttributeProto, ModelProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from workloads.layers import Shape
+from workloads.model.onnx_stand_ins import STANDARD, inferred
 
 # Larger constants are weights, not sizes.
 MOST_NUMBERS = 4096
 ROUNDS = 20
 _RANDOM = frozenset({"Bernoulli", "Multinomial", "RandomNormalLike", "RandomUniformLike"})
-_STANDARD = frozenset({"", "ai.onnx"})
 # Attributes of a Constant that hold plain numbers.
 _NUMBERS = {
     "value_float": np.float32,
@@ -32,10 +32,11 @@ _NUMBERS = {
 }
 
 
-def shapes_of(proto: Any) -> dict[str, Shape]:
-    """The shapes that a model states for its values, where all sizes are numbers."""
-    graph = proto.graph
-    return {
+def shapes_of(graph: Any) -> dict[str, Shape]:
+    """The shapes that a graph states for its values, where all sizes are numbers, and those of its
+    initializers."""
+    weights = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    return weights | {
         value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
         for value in (*graph.input, *graph.value_info, *graph.output)
         if value.type.HasField("tensor_type")
@@ -50,7 +51,7 @@ def with_computed_shapes(proto: Any, values: Mapping[str, Any]) -> Any:
     known = {**_small(proto.graph.initializer), **values}
     given, found = proto, proto
     for _ in range(ROUNDS):
-        shapes = shapes_of(found)
+        shapes = shapes_of(found.graph)
         if _values(proto) <= shapes.keys() | known.keys() and not _has_branches(proto):
             break
         before = len(known)
@@ -59,7 +60,7 @@ def with_computed_shapes(proto: Any, values: Mapping[str, Any]) -> Any:
         if len(known) == before and opened is proto:
             break
         proto, known = opened, known | _small(opened.graph.initializer)
-        found = shape_inference.infer_shapes(_without(proto, known), data_prop=True)
+        found = inferred(_without(proto, known))
     if found is given:
         return given
     weights = {tensor.name for tensor in proto.graph.initializer}
@@ -111,17 +112,29 @@ def _opened(proto: Any, known: Mapping[str, Any]) -> Any:
     return opened
 
 
+def graphs_of(node: Any) -> list[Any]:
+    """The subgraphs of a node: branches, or the body of a loop."""
+    found = []
+    for each in node.attribute:
+        if each.type == AttributeProto.GRAPH:
+            found.append(each.g)
+        elif each.type == AttributeProto.GRAPHS:
+            found.extend(each.graphs)
+    return found
+
+
 def has_graphs(node: Any) -> bool:
     """Whether a node is control flow, with subgraphs."""
-    return any(
-        each.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) for each in node.attribute
-    )
+    return bool(graphs_of(node))
 
 
 def lift_constants(graph: Any) -> None:
-    """Turn Constant nodes into initializers, so that their numbers can be counted and kept."""
+    """Turn Constant nodes into initializers, so that their numbers can be counted and kept; those
+    in subgraphs too."""
     kept = []
     for node in graph.node:
+        for inner in graphs_of(node):
+            lift_constants(inner)
         tensor = _constant(node) if node.op_type == "Constant" else None
         if tensor is None:
             kept.append(node)
@@ -176,8 +189,8 @@ def _shape(node: Any, shape: Shape) -> Any:
 
 def _results(proto: Any, node: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """The outputs of a node; none if random, large, or its operator cannot be evaluated."""
-    is_plain = node.domain in _STANDARD and node.op_type not in _RANDOM
-    if not is_plain or has_graphs(node):
+    is_plain = node.domain in STANDARD and node.op_type not in _RANDOM
+    if not is_plain or has_graphs(node) or _is_large(node, given):
         return {}
     inputs = [_info(name, values) for name, values in given.items()]
     names = [name for name in node.output if name]
@@ -190,6 +203,13 @@ def _results(proto: Any, node: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     found = {name: np.asarray(value) for name, value in zip(names, results, strict=True)}
     return found if all(value.size <= MOST_NUMBERS for value in found.values()) else {}
+
+
+def _is_large(node: Any, given: Mapping[str, Any]) -> bool:
+    """Whether this is one number repeated many times: weights, in a file that leaves them out."""
+    if node.op_type != "ConstantOfShape":
+        return False
+    return math.prod(int(size) for size in given[node.input[0]]) > MOST_NUMBERS
 
 
 def _without(proto: Any, known: Mapping[str, Any]) -> Any:

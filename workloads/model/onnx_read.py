@@ -20,8 +20,9 @@ from onnx import checker, helper, inliner, shape_inference
 
 from workloads.errors import UsageError, unreadable
 from workloads.layers import Shape
-from workloads.model.onnx_fold import has_graphs, lift_constants, with_computed_shapes
+from workloads.model.onnx_fold import graphs_of, has_graphs, lift_constants, with_computed_shapes
 from workloads.model.onnx_sizes import Size, resolve
+from workloads.model.onnx_stand_ins import check, inferred
 
 # The first IR version whose initializers need not be inputs.
 FREE_IR = 4
@@ -58,6 +59,15 @@ class OnnxModel:
     def outputs(self) -> list[str]:
         """The names of the model's outputs."""
         return [output.name for output in self.proto.graph.output]
+
+    @property
+    def stored(self) -> set[str]:
+        """The values that are in the file: initializers, and those that are one number repeated."""
+        return set(self.initializers) | {
+            node.output[0]
+            for node in self.nodes
+            if node.op_type == "ConstantOfShape" and node.input[0] in self.initializers
+        }
 
     def bytes_of(self, name: str) -> int:
         """Bytes of a value or a weight; 0 if its shape is unknown."""
@@ -123,10 +133,10 @@ def _inferred(proto: Any) -> Any:
     other sizes: then that is left out. Raises InferenceError.
     """
     try:
-        return shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
+        return inferred(proto, strict=True)
     except shape_inference.InferenceError:
         del proto.graph.value_info[:]
-        return shape_inference.infer_shapes(proto, strict_mode=True, data_prop=True)
+        return inferred(proto, strict=True)
 
 
 def last_line(error: Exception) -> str:
@@ -148,7 +158,7 @@ def _checked(path: Path) -> Any:
     is_apart = any(tensor.external_data for tensor in proto.graph.initializer)
     try:
         # Weights in other files are checked beside the file itself.
-        checker.check_model(proto if changed and not is_apart else str(path))
+        check(proto, "" if changed and not is_apart else str(path))
     except checker.ValidationError as error:
         raise UsageError(f"{path}: not a valid model: {last_line(error)}") from None
     return proto
@@ -202,10 +212,9 @@ def _order(nodes: Sequence[Any]) -> list[int]:
 def _used(node: Any) -> Iterator[str]:
     """The values that a node uses, those of its branches and bodies included."""
     yield from node.input
-    for attribute in node.attribute:
-        for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-            for inner in graph.node:
-                yield from _used(inner)
+    for graph in graphs_of(node):
+        for inner in graph.node:
+            yield from _used(inner)
 
 
 def _sizes(value: Any) -> list[Size]:

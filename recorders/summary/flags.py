@@ -156,18 +156,26 @@ def _missing(
         )
         return
     if not running.inferences:
-        text = (
-            "no inferences were counted; use --inferences N or --count-match REGEX, "
-            "or call wattui.count() in the program"
-        )
-        if reduction.noted(OwnNote.SERVER_UNREAD):
-            text = "no count is known, as a server could not be read; see server_unread"
-        yield Flag("no_count", "", text)
+        yield Flag("no_count", "", _uncounted(reduction))
     if not any(span.phase == "idle" for span in everything):
         text = "no idle baseline, so dynamic energy is unknown; record with --idle 10"
         yield Flag("no_idle", "", f"{text}, or import with --idle LOG")
     for phase in dict.fromkeys(span.phase for span in everything if not span.finished):
         yield Flag("unfinished", phase, "the recording was interrupted during this phase")
+
+
+def _uncounted(reduction: Reduction) -> str:
+    """Why there is no count: it is a server's that was asked for, or none was."""
+    if reduction.noted(OwnNote.SERVER_UNREAD):
+        return "no count is known, as a server could not be read; see server_unread"
+    if reduction.noted(OwnNote.SERVER_RESTARTED):
+        return "no count is known, as a server restarted; see server_restarted"
+    if reduction.noted(OwnNote.SERVER_COUNTS):
+        return "the server counted nothing while running; send it requests in the running phase"
+    return (
+        "no inferences were counted; use --inferences N or --count-match REGEX, "
+        "or call wattui.count() in the program"
+    )
 
 
 def _events(reduction: Reduction, everything: Sequence[Span]) -> Iterator[Flag]:

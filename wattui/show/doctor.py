@@ -36,7 +36,8 @@ def lines(report: Mapping[str, Any]) -> Iterator[Text]:
     yield Text.assemble(
         (host["processor"] or host["system"], "bold"), "  ", (host["system"], "dim")
     )
-    yield from _group("works", map(_source_entry, report["sources"]))
+    works = (source for source in report["sources"] if _is_read(source))
+    yield from _group("works", map(_source_entry, works))
     for kind, sign, title in GROUPS:
         refusals = [each for each in report["missing"] if each["kind"] == kind]
         yield from _group(title, _refusal_entries(refusals, sign))
@@ -75,6 +76,12 @@ def _refusal_entries(
             yield [*reasons, Text.assemble((FIX, "dim"), remedy)]
         else:
             yield from ([reason] for reason in reasons)
+
+
+def _is_read(source: Mapping[str, Any]) -> bool:
+    """Whether it gives anything: a source whose servers are all unread is among what is missing."""
+    facts = [fact for fact in source["devices"].values() if isinstance(fact, dict)]
+    return not facts or any(not fact.get("why") for fact in facts)
 
 
 def _source_entry(source: Mapping[str, Any]) -> Entry:

@@ -97,6 +97,20 @@ def test_a_count_that_went_away_with_its_server_sends_nobody_to_count_themselves
     assert text == "no count is known, as a server could not be read; see server_unread"
 
 
+@pytest.mark.parametrize(
+    ("note", "says"),
+    [
+        ("server_restarted http://h/metrics: what it counted", "a server restarted"),
+        ("server_counts http://h/metrics: vLLM counts tokens_out", "the server counted nothing"),
+    ],
+)
+def test_a_missing_count_of_a_server_speaks_of_the_server(note: str, says: str) -> None:
+    rows = [*GOOD[:2], *phase("running", 11, 31, 50.0)]
+    text = flags([event(0, f"note:{note}"), *rows])["no_count"].text
+    assert says in text
+    assert "--inferences" not in text
+
+
 def test_a_missing_idle_baseline_is_said() -> None:
     assert "--idle" in flags(GOOD[2:])["no_idle"].text
 

@@ -214,3 +214,28 @@ def test_json_is_as_its_schema_says(examined: dict[str, Any]) -> None:
     for report in (examined | {"version": 2}, examined | {"more": 1}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(report, schema)
+
+
+def test_a_server_that_is_not_read_is_shown_only_as_missing() -> None:
+    address = "http://h/metrics"
+    fact = {"server": "", "counts": [], "at_request_end": [], "why": f"{address}: gone"}
+    waiting = {
+        "channel": "requests_waiting",
+        "value": None,
+        "unit": "",
+        "origin": "measured",
+        "update_period_s": None,
+        "remarks": [],
+    }
+    source = {"name": "servers", "reader": "HTTP", "readings": [waiting]}
+    missing = refusal(f"server {address}", "gone", "start the server", "unread")
+
+    def shown(*facts: dict[str, Any]) -> str:
+        devices = {f"{place}": each for place, each in enumerate(facts)}
+        report = REPORT | {"sources": [source | {"devices": devices}], "missing": [missing]}
+        return "\n".join(line.plain for line in lines(report))
+
+    assert "✗ server" in shown(fact)
+    assert "✓" not in shown(fact)
+    # One of two is read.
+    assert "✓ servers" in shown(fact, fact | {"server": "vLLM", "counts": ["requests"], "why": ""})

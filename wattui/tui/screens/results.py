@@ -71,6 +71,8 @@ _COUNTING = re.compile(
     r"inference|image|sample|step|token|iter|batch|request|frame|example|prediction|quer", re.I
 )
 READING, NO_FIGURE = "reading the file …", "There is no figure to explain."
+# Where there is one of these flags, the count is a server's, and it has a remedy of its own.
+OF_SERVERS = {"server_unread", "server_restarted"}
 UNCOUNTED = "press n to say how many inferences it did"
 NOTHING_RAN = "No running phase. Press space to mark one; launched commands mark their own."
 
@@ -349,11 +351,13 @@ def figures(summary: Summary) -> Iterator[RenderableType]:
             yield told
     for part in table_parts(summary):
         yield part.with_aligned_decimals() if isinstance(part, Fitting) else part
+    names = {flag.name for flag in summary.flags}
     for flag, count in folded(summary.flags):
         line = flag_line(replace(flag, text=with_keys(flag.text)))
         if count > 1:
             line.append(f" ({count} times)", "dim")
-        if remedy := UNCOUNTED if flag.name == "no_count" else REMEDIES.get(flag.name):
+        is_uncounted = flag.name == "no_count" and not names & OF_SERVERS
+        if remedy := UNCOUNTED if is_uncounted else REMEDIES.get(flag.name):
             line.append(f"\n  fix: {with_keys(remedy)}", "dim")
         yield line
 

@@ -33,6 +33,7 @@ from wattui.tui.screens.results import (
     big_number,
     count_of,
     failure_line,
+    figures,
     numbers_in,
     wrong_count,
 )
@@ -562,3 +563,13 @@ async def test_a_run_without_power_has_no_graph(tmp_path: Path) -> None:
         await pilot.pause()
         assert not list(pilot.app.screen.query(Chart))
         assert not pilot.app.screen.query_one("#trace").display
+
+
+@pytest.mark.parametrize(("of_server", "offers"), [([], True), (["server_unread"], False)])
+def test_who_lost_the_count_of_a_server_is_not_asked_for_it(
+    tmp_path: Path, of_server: list[str], offers: bool
+) -> None:
+    summary = finished(tmp_path / "run.csv", [IDLE, UNCOUNTED]).summary
+    flags = [*summary.flags, *(Flag(name, "", "a server could not be read") for name in of_server)]
+    shown = "\n".join(map(str, figures(replace(summary, flags=flags))))
+    assert ("press n to say" in shown) == offers

@@ -161,9 +161,11 @@ def plan(options: argparse.Namespace, argv: list[str]) -> RecordJob:
 
 
 class OtherRanks(Protocol):
-    """The other processes whose commands are in this recording; `shown` is where it goes."""
+    """The other processes whose commands are in this recording."""
 
-    shown: Path
+    @property
+    def shown(self) -> Path:
+        """Where the recording goes."""
 
     def gather(self, look: Callable[[], None]) -> Signal | None:
         """Wait for them to come, calling `look` meanwhile; returns a signal to end that came."""
@@ -174,9 +176,9 @@ class OtherRanks(Protocol):
     def started(self) -> Sequence[int]:
         """The processes of all their commands, if some have started since the last call."""
 
-    def wait(self, look: Callable[[], None]) -> int:
-        """Wait for their end, calling `look` meanwhile; returns an exit status that is not 0, or
-        0."""
+    def wait(self, look: Callable[[], None], status: int) -> int:
+        """Wait for their end after our command ended with `status`, calling `look` meanwhile;
+        returns an exit status of theirs that is not 0, or 0."""
 
 
 class Headless:
@@ -331,10 +333,10 @@ class Headless:
                 look,
             )
         except NotStartedError as error:
-            self._wait_for_others()
+            self._wait_for_others(error.status)
             run.not_started(error.status, stopped=False)
             raise
-        failed = self._wait_for_others()
+        failed = self._wait_for_others(outcome.status)
         if missed := run.ended(outcome.status or failed, outcome.ended_by is not None):
             self._unmatched.append(missed)
         if self._recipe.other and outcome.status and outcome.ended_by is None:
@@ -345,8 +347,8 @@ class Headless:
         if self._recorder_lost is not None:
             raise RecorderError("died", self._recorder_lost)
 
-    def _wait_for_others(self) -> int:
-        return self._others.wait(self._look_after_recorder) if self._others else 0
+    def _wait_for_others(self, status: int) -> int:
+        return self._others.wait(self._look_after_recorder, status) if self._others else 0
 
     def _end_by(self, number: int) -> int:
         """A signal to end came while no command was running; returns the exit status."""

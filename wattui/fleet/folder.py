@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recorders import runfile
 from wattui.errors import UsageError, unreadable
+from wattui.fleet.ranks import restarted
 
 RUN, NODE = "run=", runfile.NODE
 # Of a node: its finished recording, and the copy of one that is not finished.
@@ -26,6 +28,16 @@ class NodeFolder:
     def path(self) -> Path:
         """This node's own folder, into which no other writes."""
         return self.folder / f"{RUN}{self.run}" / f"{NODE}{self.boot_id}"
+
+    def started_again(self, least: int) -> NodeFolder:
+        """Where this node goes if its job may have been started again, at least so often: to the
+        newest start in the folder, or to a new one if this node has a part in that already."""
+        name = re.compile(re.escape(f"{RUN}{restarted(self.run, 1)[:-1]}") + r"(\d{1,9})")
+        entries = map(name.fullmatch, (each.name for each in self.folder.glob(f"{RUN}*")))
+        newest = max((int(found[1]) for found in entries if found), default=0)
+        if replace(self, run=restarted(self.run, newest)).path.exists():
+            newest += 1
+        return replace(self, run=restarted(self.run, max(newest, least)))
 
 
 def run_folders(folder: Path) -> list[Path]:

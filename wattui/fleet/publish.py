@@ -135,11 +135,19 @@ class Work:
     """All that is done in the shared folder. Every call raises OSError, and may be repeated.
 
     `address` is where this node answers with the time; `first` is that of the run's first node,
-    once it is known, which is us if `is_first`.
+    once it is known, which is us if `is_first`. `restarts`: the job may have been started again, at
+    least so often; `node` is then where this start goes, once the folder is claimed.
     """
 
-    def __init__(self, csv: Path, node: NodeFolder, address: Mapping[str, Any]) -> None:
-        self._csv, self._node, self._address = csv, node, address
+    def __init__(
+        self,
+        csv: Path,
+        node: NodeFolder,
+        address: Mapping[str, Any],
+        restarts: int | None = None,
+    ) -> None:
+        self._csv, self.node, self._address = csv, node, address
+        self._restarts = restarts
         self._copy = Copy(csv, node)
         self._published: Mapping[str, Any] | None = None
         self._is_ours = False
@@ -152,8 +160,11 @@ class Work:
         Raises FileExistsError if the folder is there: something was recorded into it.
         """
         if not self._is_ours:
-            self._node.path.parent.mkdir(parents=True, exist_ok=True)
-            self._node.path.mkdir()
+            if self._restarts is not None:
+                self.node = self.node.started_again(self._restarts)
+                self._copy, self._restarts = Copy(self._csv, self.node), None
+            self.node.path.parent.mkdir(parents=True, exist_ok=True)
+            self.node.path.mkdir()
             self._is_ours = True
         if self.first is None:
             self._meet()
@@ -168,7 +179,7 @@ class Work:
         local = json_path(self._csv)
         if facts != self._published and local.exists():
             run = json.loads(local.read_text()) | {"fleet": facts}
-            replace_file(self._node.path / RUN_JSON, json_text(run).encode(), safe=True)
+            replace_file(self.node.path / RUN_JSON, json_text(run).encode(), safe=True)
             self._published = facts
 
     def land(self) -> None:
@@ -181,28 +192,28 @@ class Work:
         part = self._csv.with_suffix(".parquet")
         try:
             write_parquet(self._csv, part)
-            self._node.path.mkdir(parents=True, exist_ok=True)
+            self.node.path.mkdir(parents=True, exist_ok=True)
             with part.open("rb") as data:
-                _write(self._node.path / PART, lambda out: shutil.copyfileobj(data, out))
+                _write(self.node.path / PART, lambda out: shutil.copyfileobj(data, out))
         finally:
             part.unlink(missing_ok=True)
-        replace_file(self._node.path / RUN_JSON, json_path(self._csv).read_bytes(), safe=True)
+        replace_file(self.node.path / RUN_JSON, json_path(self._csv).read_bytes(), safe=True)
         # What is published stays published, whatever becomes of the copies.
-        for path in (self._node.path / JOURNAL, self._csv, json_path(self._csv)):
+        for path in (self.node.path / JOURNAL, self._csv, json_path(self._csv)):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
     def give_up(self) -> None:
         """Leave nothing: nothing was recorded."""
         if self._is_ours:
-            self._node.path.rmdir()
+            self.node.path.rmdir()
         if self.is_first:
-            (self._node.path.parent / ADDRESS).unlink()
-            self._node.path.parent.rmdir()
+            (self.node.path.parent / ADDRESS).unlink()
+            self.node.path.parent.rmdir()
 
     def _meet(self) -> None:
         """Put our address into the run's folder, or learn the one that is there."""
-        path = self._node.path.parent / ADDRESS
+        path = self.node.path.parent / ADDRESS
         draft = write_draft(path, json.dumps(self._address).encode(), safe=True)
         try:
             put(draft, path)
@@ -226,7 +237,7 @@ def main() -> int:
         return 0
     node = NodeFolder(Path(begun["folder"]), begun["run"], begun["boot_id"])
     csv, facts = Path(begun["csv"]), begun["facts"]
-    work = Work(csv, node, begun["address"])
+    work = Work(csv, node, begun["address"], begun["restarts"])
     _tell({"t": "claimed", "failure": _failure(work.claim), **_first(work)})
     said, pulse_s = None, time.monotonic()
     while not orders.have_ended:
@@ -276,7 +287,7 @@ class _Orders:
 
 
 def _first(work: Work) -> Message:
-    return {"first": work.first, "is_first": work.is_first}
+    return {"first": work.first, "is_first": work.is_first, "run": work.node.run}
 
 
 def _failure(do: Callable[[], None]) -> str | None:

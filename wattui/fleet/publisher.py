@@ -9,6 +9,7 @@ import select
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ class Publisher:
     """Publishes the local file `csv` of a node. `facts` are those that its run.json lacks; `say`
     takes a line about what goes wrong.
 
-    `address` is where this node answers with the time; `learn` takes the first node's.
+    `address` is where this node answers with the time; `learn` takes the first node's. `node` is
+    where the recording goes: that of its own start, if the job has been started again (`restarts`).
     """
 
     def __init__(
@@ -46,8 +48,9 @@ class Publisher:
         facts: Facts,
         say: Callable[[str], None],
         learn: Learn,
+        restarts: int | None = None,
     ) -> None:
-        self._csv, self._node = csv, node
+        self._csv, self.node = csv, node
         self._facts, self._say, self._learn = facts, say, learn
         self._lines, self._orders = Lines(), bytearray()
         self._has_said = self._has_learned = False
@@ -71,6 +74,7 @@ class Publisher:
             csv=str(csv),
             address=dict(address),
             facts=self._told,
+            restarts=restarts,
         )
 
     def claim(self) -> bool:
@@ -79,7 +83,9 @@ class Publisher:
         A folder that cannot be made now, or does not answer, is no obstacle.
         """
         answer = self._await("claimed", CLAIM_S)
-        return answer is None or answer["failure"] != EXISTS
+        is_refused = answer is not None and answer["failure"] == EXISTS
+        self._has_said = is_refused
+        return not is_refused
 
     def look(self) -> None:
         """Hand over what is new, and say so, once, if the folder does not take the copy."""
@@ -102,7 +108,7 @@ class Publisher:
         self._order(do="land")
         answer = self._await("ended", LAND_S)
         self._close()
-        there, local = self._node.path, json_path(self._csv)
+        there, local = self.node.path, json_path(self._csv)
         if answer is None:
             return (
                 f"{there} lacks this node's recording ({SILENT}): process {self._process.pid} "
@@ -150,6 +156,7 @@ class Publisher:
                     return message
 
     def _take(self, message: Message) -> None:
+        self.node = replace(self.node, run=message.get("run", self.node.run))
         if message.get("first") is not None and not self._has_learned:
             self._has_learned = True
             self._learn(message["first"], message["is_first"])
@@ -160,7 +167,7 @@ class Publisher:
         if not self._has_said:
             self._has_said = True
             self._say(
-                f"{self._node.path}: {reason}: recording goes on in {self._csv}, and is copied "
+                f"{self.node.path}: {reason}: recording goes on in {self._csv}, and is copied "
                 "when the folder is back: fix: make it writable"
             )
 

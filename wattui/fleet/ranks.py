@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Names the job where no launcher does, or in another way.
 JOB_VARIABLE = "WATTUI_JOB"
@@ -31,6 +31,8 @@ class Rank:
 
     `launcher` is empty if there is none: the process is alone. `node_rank` numbers the launcher's
     nodes, of which one machine may have several. `first_host` is a name or address of the first.
+    `restarts`: the launcher may start the ranks again under the same name, and has done so at least
+    this often.
     """
 
     launcher: str = ""
@@ -41,6 +43,7 @@ class Rank:
     local_size: int | None = None
     node_rank: int | None = None
     first_host: str | None = None
+    restarts: int | None = None
 
     @property
     def run(self) -> str:
@@ -49,6 +52,11 @@ class Rank:
         name = re.sub(r"[^\w.-]+", "-", "-".join(parts) or "job", flags=re.ASCII)
         return name[:MOST_NAME].lstrip(".") or "job"
 
+    @property
+    def ends_with_first_failure(self) -> bool:
+        """Whether the launcher ends all ranks once it sees that one has failed."""
+        return self.launcher in ("torchrun", "openmpi", "mpich")
+
 
 def read_rank(environ: Environ) -> Rank:
     """The rank that the innermost launcher gives. Raises RankError for a value that is none."""
@@ -56,6 +64,11 @@ def read_rank(environ: Environ) -> Rank:
         if is_set(environ):
             return read(environ)
     return Rank(job=environ.get(JOB_VARIABLE) or None, world_size=1, local_size=1)
+
+
+def restarted(name: str, times: int) -> str:
+    """The name of what was started again so often."""
+    return f"{name}-restart{times}" if times else name
 
 
 def tasks_on_node(text: str, node: int) -> int | None:
@@ -79,8 +92,11 @@ def _torchrun(environ: Environ) -> Rank:
     job = environ.get("TORCHELASTIC_RUN_ID", "")
     if job in ("", "none"):  # its default, the same for every job
         job = _master(environ)
-    job = _restarted(environ, job, "TORCHELASTIC_RESTART_COUNT")
-    return _of_trainer(environ, "torchrun", job, "GROUP_RANK")
+    found = _of_trainer(environ, "torchrun", job, "GROUP_RANK")
+    # Each node counts its own failures, though all are started again: none knows the number.
+    restarts = _whole(environ, "TORCHELASTIC_RESTART_COUNT") or 0
+    may = restarts or _whole(environ, "TORCHELASTIC_MAX_RESTARTS")
+    return replace(found, restarts=restarts) if may else found
 
 
 def _open_mpi(environ: Environ) -> Rank:
@@ -114,10 +130,11 @@ def _slurm(environ: Environ) -> Rank:
     only = None if "," in text or "(" in text else tasks_on_node(text, 0)
     hosts = environ.get("SLURM_STEP_NODELIST") or environ.get("SLURM_JOB_NODELIST", "")
     job = ".".join(filter(None, map(environ.get, ("SLURM_JOB_ID", "SLURM_STEP_ID"))))
+    requeued = _whole(environ, "SLURM_RESTART_COUNT")
     return _rank(
         environ,
         "slurm",
-        _restarted(environ, job, "SLURM_RESTART_COUNT"),
+        restarted(job, requeued) if requeued else job,
         "SLURM_PROCID",
         ("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS", "SLURM_NPROCS"),
         "SLURM_LOCALID",
@@ -205,12 +222,6 @@ def _of_trainer(environ: Environ, launcher: str, job: str, node_rank: str) -> Ra
 def _master(environ: Environ) -> str:
     """The address and port of the first rank, which are a job's own."""
     return "-".join(filter(None, map(environ.get, ("MASTER_ADDR", "MASTER_PORT"))))
-
-
-def _restarted(environ: Environ, job: str, restarts: str) -> str:
-    """The name of a job that may have been started again."""
-    n = _whole(environ, restarts)
-    return f"{job}-restart{n}" if n else job
 
 
 def _first(environ: Environ, names: tuple[str, ...]) -> int | None:

@@ -103,8 +103,13 @@ def _lead(launched: Launched, leader: Leader, signals: Signals) -> int:
     keeper = Timekeeper(me, rank.node_rank == 0, rank.first_host)
     others = Others(leader, rank, signals, node, keeper.facts)
     csv = Path(tempfile.gettempdir(), f"{leader.place.name}-{secrets.token_hex(4)}.csv")
-    publisher = Publisher(csv, node, keeper.address, others.facts, say, keeper.learn)
-    others.on_look = publisher.look
+    publisher = Publisher(csv, node, keeper.address, others.facts, say, keeper.learn, rank.restarts)
+
+    def look() -> None:
+        publisher.look()
+        others.node = publisher.node
+
+    others.on_look = look
     try:
         job = launched.plan(str(csv))
         job = replace(job, config=replace(job.config, rank=rank.rank))
@@ -113,6 +118,9 @@ def _lead(launched: Launched, leader: Leader, signals: Signals) -> int:
                 f"{node.path} exists: this machine was or is recorded into it: fix: use another "
                 "--csv, name the job with WATTUI_JOB, or let a node's containers share /tmp"
             )
+        if publisher.node != node:
+            say(f"{rank.launcher} started the job again: recording it into {publisher.node.path}")
+        others.node = publisher.node
         if reason := keeper.refusal():
             raise UsageError(reason)
         status = Headless(job, signals, launched.closed, others).run()
@@ -150,7 +158,7 @@ class Others:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._leader, self._rank, self._signals = leader, rank, signals
-        self._boot_id, self.shown = node.boot_id, node.path
+        self.node = node
         self._clock_facts, self._clock = clock_facts, clock
         self._me = Member(rank.rank, rank.node_rank, rank.local_size, __version__, os.getpid())
         self._has_begun = False
@@ -158,6 +166,11 @@ class Others:
         self._pids: list[int] = []
         self._begun_s = self._clock()
         self.on_look: Callable[[], None] = lambda: None
+
+    @property
+    def shown(self) -> Path:
+        """The folder of this node, for the reader."""
+        return self.node.path
 
     def gather(self, look: Callable[[], None]) -> Signal | None:
         """Wait until all expected ranks of this node have come, or have had the time to.
@@ -187,12 +200,14 @@ class Others:
         before, self._pids = self._pids, pids
         return pids if pids != before else []
 
-    def wait(self, look: Callable[[], None]) -> int:
+    def wait(self, look: Callable[[], None], status: int) -> int:
         """Wait for the end of their commands; returns the first exit status that is not 0.
 
-        A signal to end shortens this.
+        A signal to end shortens this, and so does a failure of our own command (`status`) that the
+        launcher must see to end the others: they may wait for our rank.
         """
-        until_s = float("inf")
+        must_tell = status != 0 and self._rank.ends_with_first_failure
+        until_s = self._clock() + GRACE_S if must_tell else float("inf")
         while (now_s := self._clock()) < until_s:
             look()
             self.on_look()
@@ -201,6 +216,12 @@ class Others:
                 break
             if (info := self._signals.next(LOOK_S)) and info.si_signo in ENDING:
                 until_s = min(until_s, now_s + GRACE_S)
+        if must_tell and (left := sum(not member.is_over for member in self._known)):
+            run = "run" if left > 1 else "runs"
+            say(
+                f"rank {self._rank.rank} failed: its node's recording ends, though {left} of its "
+                f"ranks still {run}, so that {self._rank.launcher} sees it"
+            )
         self._leader.tell(ENDED)
         return next((member.status for member in self._known if member.status), 0)
 
@@ -223,8 +244,8 @@ class Others:
         return {
             "launcher": self._rank.launcher,
             "job": self._rank.job,
-            "run": self._rank.run,
-            "node": {"boot_id": self._boot_id, "rank": self._rank.node_rank},
+            "run": self.node.run,
+            "node": {"boot_id": self.node.boot_id, "rank": self._rank.node_rank},
             "world_size": self._rank.world_size,
             "ranks": [
                 {"rank": each.rank, "exit_status": each.status, "lost": each.is_lost}
@@ -235,9 +256,18 @@ class Others:
         }
 
     def remarks(self) -> list[str]:
-        """A line about ranks that were killed."""
-        lost = [str(member.rank) for member in self._known if member.is_lost]
-        return [f"rank {', '.join(lost)} was killed before its command ended"] if lost else []
+        """A line about ranks that were killed, and one about those whose command failed."""
+        everyone = sorted([self._me, *self._known], key=lambda member: member.rank)
+        lost = [str(member.rank) for member in everyone if member.is_lost]
+        failed = [
+            f"rank {each.rank} ended with exit status {each.status}"
+            for each in everyone
+            if each.status
+        ]
+        return [
+            *([f"rank {', '.join(lost)} was killed before its command ended"] if lost else []),
+            *([", ".join(failed)] if failed and self._known else []),
+        ]
 
     def _missing(self) -> int:
         """How many ranks of this node have not come, as far as their number is known."""

@@ -359,3 +359,28 @@ def test_a_node_that_was_recorded_before_is_left_alone(local: Local, node: NodeF
     assert not front.publisher.claim()
     front.publisher.give_up()
     assert [path.name for path in node.path.iterdir()] == [PART]
+
+
+def claimed(tmp_path: Path, boot_id: str, restarts: int) -> str:
+    """The run into which a node's start goes."""
+    node = NodeFolder(tmp_path / "shared", "job", boot_id)
+    work = Work(Local(tmp_path).csv, node, {"boot_id": boot_id}, restarts)
+    work.claim()
+    assert work.node.path.is_dir()
+    return work.node.run
+
+
+def test_nodes_that_are_started_again_meet_in_one_run(tmp_path: Path):
+    """Each counts its own failures: here the second node's, then the first's, then both."""
+    assert [claimed(tmp_path, boot_id, 0) for boot_id in "ab"] == ["job", "job"]
+    assert claimed(tmp_path, "a", 0) == "job-restart1"
+    assert claimed(tmp_path, "b", 1) == "job-restart1"
+    assert claimed(tmp_path, "b", 1) == "job-restart2"
+    assert claimed(tmp_path, "a", 1) == "job-restart2"
+    assert [claimed(tmp_path, boot_id, 2) for boot_id in "ab"] == ["job-restart3"] * 2
+
+
+def test_a_node_that_joins_at_a_restart_is_in_that_start(tmp_path: Path):
+    for restarts in (0, 1):
+        claimed(tmp_path, "a", restarts)
+    assert claimed(tmp_path, "c", 0) == "job-restart1"

@@ -64,9 +64,16 @@ def test_torchrun():
     )
 
 
-def test_workers_that_torchrun_has_restarted_are_another_run():
-    again = read_rank(TORCHRUN | {"TORCHELASTIC_RUN_ID": "a", "TORCHELASTIC_RESTART_COUNT": "2"})
-    assert again.run == "torchrun-a-restart2"
+def test_workers_that_torchrun_may_start_again_have_one_name():
+    """Each node counts its own failures only: those of one start have different counts."""
+    may = TORCHRUN | {"TORCHELASTIC_RUN_ID": "a", "TORCHELASTIC_MAX_RESTARTS": "3"}
+    once, again = read_rank(may), read_rank(may | {"TORCHELASTIC_RESTART_COUNT": "2"})
+    assert (once.run, once.restarts) == ("torchrun-a", 0)
+    assert (again.run, again.restarts) == ("torchrun-a", 2)
+
+
+def test_a_job_that_slurm_has_requeued_is_another_run():
+    assert read_rank(SLURM | {"SLURM_RESTART_COUNT": "1"}).run == "slurm-77.0-restart1"
 
 
 def test_open_mpi():

@@ -40,8 +40,8 @@ def leader(tmp_path: Path) -> Leader:
     return found
 
 
-def others(leader: Leader, waits: Waits, size: int | None) -> Others:
-    rank = Rank("mpich", None, 0, size, 0, size)
+def others(leader: Leader, waits: Waits, size: int | None, launcher: str = "mpich") -> Others:
+    rank = Rank(launcher, None, 0, size, 0, size)
     return Others(
         leader, rank, waits, NodeFolder(Path("shared"), "job", "0c4f"), dict, lambda: waits.now_s
     )
@@ -110,7 +110,7 @@ def test_it_ends_with_the_last_command(leader: Leader):
 
     fails.tell(status=5)
     dies.leave()
-    assert team.wait(look) == 5
+    assert team.wait(look, 0) == 5
     assert len(looks) == 50
     runs.leave()
     fails.leave()
@@ -121,9 +121,41 @@ def test_a_signal_to_end_shortens_the_wait(leader: Leader):
     team = others(leader, waits, 2)
     hangs = Seat(leader.place, Member(1, None, 2, "1"))
     waits.coming.append(Signal(signal.SIGTERM, 0))
-    assert team.wait(nothing) == 0
+    assert team.wait(nothing, 0) == 0
     assert waits.now_s - 100.0 == pytest.approx(GRACE_S, abs=1)
     hangs.leave()
+
+
+def test_a_failure_of_the_rank_that_records_reaches_the_launcher(
+    leader: Leader, capsys: pytest.CaptureFixture[str]
+):
+    """The others may wait for it in a collective, until the launcher ends them."""
+    waits = Waits()
+    team = others(leader, waits, 2)
+    hangs = Seat(leader.place, Member(1, None, 2, "1"))
+    assert team.wait(nothing, 7) == 0
+    assert waits.now_s - 100.0 == pytest.approx(GRACE_S, abs=1)
+    assert capsys.readouterr().err == (
+        "wattui: rank 0 failed: its node's recording ends, though 1 of its ranks still runs, so "
+        "that mpich sees it\n"
+    )
+    hangs.leave()
+
+
+def test_srun_lets_the_other_ranks_end(leader: Leader):
+    waits = Waits()
+    team = others(leader, waits, 2, "slurm")
+    runs = Seat(leader.place, Member(1, None, 2, "1"))
+    looks: list[float] = []
+
+    def look() -> None:
+        looks.append(waits.now_s)
+        if waits.now_s > 100.0 + 2 * GRACE_S:
+            runs.tell(status=0)
+
+    assert team.wait(look, 7) == 0
+    assert looks[-1] > 100.0 + 2 * GRACE_S
+    runs.leave()
 
 
 def rank_1(leader: Leader) -> Launched:

@@ -31,6 +31,12 @@ _COLUMNS = ColumnFormat(
         NamedColumn(rf"{_CPU}/power/\d+ CPU Graphics", r"uncore\1", "W"),
         NamedColumn(rf"{_CPU}/power/\d+ CPU (?:DRAM|Memory)", r"dram\1", "W"),
         NamedColumn(rf"{_GPU}/power/\d+ GPU (?:Package|Power|Total)", "gpu#", "W"),
+        NamedColumn(
+            rf"{_GPU}/power/\d+ GPU PPT",
+            "gpu#",
+            "W",
+            part="the chip, without the losses on the board",
+        ),
         NamedColumn(r"/(?:intel|amd)cpu/0/load/\d+ CPU Total", "cpu_util", "pct"),
     ),
     (
@@ -39,6 +45,7 @@ _COLUMNS = ColumnFormat(
     ),
     clock=MonthFirstClock,
     spread="second",
+    device=rf"({_GPU})/",
 )
 
 

@@ -52,13 +52,15 @@ def read_samples(
 @dataclass(frozen=True, slots=True)
 class NamedColumn:
     """A column by its name, a pattern: its channel (`\\1` is a group, `#` counts the columns from
-    0), unit, and factor to it; `is_lower`: the channel is written in small letters."""
+    0), unit, and factor to it; `is_lower`: the channel is written in small letters; `part`: what
+    it is if the device draws more."""
 
     pattern: str
     channel: str
     unit: str
     factor: float = 1.0
     is_lower: bool = False
+    part: str = ""
 
     def name(self, found: re.Match[str]) -> str:
         """The channel of a column that was found."""
@@ -68,8 +70,12 @@ class NamedColumn:
 
 @dataclass(eq=False, slots=True)
 class ColumnFormat:
-    """A CSV format: the column of its time, those it is recognised by, those a run file has too,
-    and what is to be said of every log."""
+    """A CSV format: the column of its time, those it is recognised by, those a run file has too
+    (the first that a device has for a channel), and what is to be said of every log.
+
+    `device`: a pattern of names that belong to devices, which are then counted by `#` instead of
+    columns. Its group tells devices apart; without one, the next begins where a name comes again.
+    """
 
     NAME: str
     COLUMNS: str
@@ -80,11 +86,12 @@ class ColumnFormat:
     clock: type[Clock] = Clock
     spread: Spread = ""
     RESOLUTION_NS: int | None = SECOND_NS // 1000
+    device: str = ""
 
     def recognises(self, first: str, second: str = "") -> bool:
         """Recognise it by its time and what must be there."""
         header = {cell.strip() for cell in cells_of(first)}
-        is_known = self.needed or any(self._kept(sorted(header)))
+        is_known = self.needed or self._kept(sorted(header))
         return bool(is_known) and header >= self.needed.union(self.time)
 
     def read(self, text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
@@ -100,6 +107,7 @@ class ColumnFormat:
         channels = tuple(each.channel for each in kept)
         places = [*times, *(each.place for each in kept)]
         remarks = (
+            *self._chosen(table.header, kept),
             *self.remarks,
             *not_kept(table.header, places),
             *table.left_out.remarks(),
@@ -115,14 +123,60 @@ class ColumnFormat:
             first_bad=table.left_out.first(),
         )
 
-    def _kept(self, header: Sequence[str]) -> Iterator[KeptColumn]:
+    def _kept(self, header: Sequence[str]) -> list[KeptColumn]:
+        """The columns of channels, those of one channel in the order of preference."""
+        devices = devices_of(header, self.device) if self.device else {}
+        found = [
+            (each, match, place)
+            for each in self.kept
+            for place, name in enumerate(header)
+            if (match := re.fullmatch(each.pattern, name))
+        ]
+        used = sorted({devices[place] for _, _, place in found if place in devices})
         seen: Counter[str] = Counter()
-        for place, name in enumerate(header):
-            for each in self.kept:
-                if found := re.fullmatch(each.pattern, name):
-                    channel = each.name(found).replace("#", str(seen[each.channel]))
-                    seen[each.channel] += 1
-                    yield KeptColumn(place, named(channel, each.unit), each.factor)
+        kept = []
+        for each, match, place in found:
+            if place in devices:
+                number = used.index(devices[place])
+            else:
+                number = seen[each.channel]
+                seen[each.channel] += 1
+            channel = named(each.name(match).replace("#", str(number)), each.unit)
+            kept.append(KeptColumn(place, channel, each.factor))
+        return kept
+
+    def _chosen(self, header: Sequence[str], kept: Sequence[KeptColumn]) -> Iterator[str]:
+        """A remark on which of a device's columns is read."""
+        if not self.device:
+            return
+        parts = {each.pattern: each.part for each in self.kept}
+        for place, channel, *_ in kept:
+            name = header[place]
+            if re.match(self.device, name) and channel.is_energy:
+                part = next(part for pattern, part in parts.items() if re.fullmatch(pattern, name))
+                yield f"{channel.name.removesuffix('_W')} is {name!r}" + (
+                    f": {part}" if part else ""
+                )
+
+
+def devices_of(header: Sequence[str], pattern: str) -> dict[int, int]:
+    """The number of the device of each column whose name fits: devices have different first groups
+    of the pattern; without one, the next device begins where a name comes again."""
+    ids: dict[str, int] = {}
+    names: set[str] = set()
+    found = {}
+    number = 0
+    for place, name in enumerate(header):
+        match = re.match(pattern, name)
+        if match is None:
+            continue
+        if match.re.groups:
+            number = ids.setdefault(match[1], len(ids))
+        elif name in names:
+            number, names = number + 1, set()
+        names.add(name)
+        found[place] = number
+    return found
 
 
 # The board of Intel's research chip Loihi, as logged for the keyword-spotter benchmark (2019).
@@ -158,8 +212,12 @@ _IN_ORDER = (
     "would count twice in the total: name the columns to avoid that (--time, --power)"
 )
 # HWiNFO and GPU-Z, sensor programs for Windows. In the first, a day is written before its month, as
-# 13.9.2026, and columns of several devices have the same name. Source: logs in the tests and
-# documentation of public repositories.
+# 13.9.2026, and columns of several devices have the same name. GPU Power is of the whole card on
+# NVIDIA and Intel; AMD's cards have some of the others. Source: logs in the tests and documentation
+# of public repositories; of which part AMD's are, igorslab.de, "Graphics cards and their
+# consumption: read out rather than measured".
+_ASIC = "the chip, without the losses on the board"
+_POWERS = r"Total Board Power \(TBP\)|GPU Power|Total Graphics Power \(TGP\)|GPU ASIC Power|GPU PPT"
 HWINFO = ColumnFormat(
     "HWiNFO",
     "Date, Time, CPU Package Power [W], IA Cores Power [W], GPU Power [W]",
@@ -170,11 +228,21 @@ HWINFO = ColumnFormat(
         NamedColumn(r"IA Cores Power \[W\]", "core#", "W"),
         NamedColumn(r"GT Cores Power \[W\]", "uncore#", "W"),
         NamedColumn(r"(?:Total )?DRAM Power \[W\]", "dram#", "W"),
+        NamedColumn(r"Total Board Power \(TBP\) \[W\]", "gpu#", "W"),
         NamedColumn(r"GPU Power \[W\]", "gpu#", "W"),
+        NamedColumn(
+            r"Total Graphics Power \(TGP\) \[W\]",
+            "gpu#",
+            "W",
+            part="chip and memory, without the losses on the board",
+        ),
+        NamedColumn(r"GPU ASIC Power \[W\]", "gpu#", "W", part=_ASIC),
+        NamedColumn(r"GPU PPT \[W\]", "gpu#", "W", part=_ASIC),
         NamedColumn(r"Total CPU Usage \[%\]", "cpu_util", "pct"),
     ),
     (_IN_ORDER,),
     clock=DayFirstClock,
+    device=rf"(?:{_POWERS}|GPU Temperature) \[",
 )
 GPU_Z = ColumnFormat(
     "GPU-Z",

@@ -182,6 +182,78 @@ def test_a_log_has_its_joules_and_nothing_else(
     assert run["summary"]["running"]["seconds"] == pytest.approx(10)
 
 
+TEMPERATURE, ASIC, PPT = "GPU Temperature [°C]", "GPU ASIC Power [W]", "GPU PPT [W]"
+BOARD, GRAPHICS = "Total Board Power (TBP) [W]", "Total Graphics Power (TGP) [W]"
+CHIP_ONLY = ": the chip, without the losses on the board"
+
+
+@pytest.mark.parametrize(
+    ("columns", "joules", "said"),
+    [
+        (
+            {ASIC: 150, PPT: 149, BOARD: 205},
+            {"gpu0": 2050},
+            [f"gpu0 is {BOARD!r}"],
+        ),
+        ({GRAPHICS: 180, PPT: 149}, {"gpu0": 1800}, [f"gpu0 is {GRAPHICS!r}: chip and memory, "]),
+        ({TEMPERATURE: 40, ASIC: 150}, {"gpu0": 1500}, [f"gpu0 is {ASIC!r}{CHIP_ONLY}"]),
+        (
+            {
+                TEMPERATURE: 40,
+                ASIC: 15,
+                PPT: 14,
+                "2" + TEMPERATURE: 60,
+                BOARD: 205,
+                "2" + ASIC: 150,
+            },
+            {"gpu0": 150, "gpu1": 2050},
+            [f"gpu0 is {ASIC!r}{CHIP_ONLY}", f"gpu1 is {BOARD!r}"],
+        ),
+        (
+            {TEMPERATURE: 60, "GPU Power [W]": 100.5, "2" + TEMPERATURE: 40, ASIC: 15},
+            {"gpu0": 1005, "gpu1": 150},
+            ["gpu0 is 'GPU Power [W]'", f"gpu1 is {ASIC!r}{CHIP_ONLY}"],
+        ),
+        (
+            {TEMPERATURE: 40, "2" + TEMPERATURE: 60, BOARD: 205},
+            {"gpu0": 2050},
+            [f"gpu0 is {BOARD!r}"],
+        ),
+    ],
+    ids=["board", "graphics", "chip", "integrated and board", "two makers", "one without power"],
+)
+def test_a_card_is_read_by_the_power_of_its_board_if_there_is_one(
+    tmp_path: Path,
+    columns: dict[str, float],
+    joules: dict[str, float],
+    said: list[str],
+) -> None:
+    """HWiNFO has several powers of AMD's cards, in columns of the same name for each card."""
+    header = ",".join(f'"{name.removeprefix("2")}"' for name in columns)
+    cells = ",".join(map(str, columns.values()))
+    rows = (f"{t.day}.{t.month}.{t.year},{t:%H:%M:%S}.123,{cells},\r\n" for t in MOMENTS)
+    run = one_import(tmp_path, f"Date,Time,{header},\r\n" + "".join(rows))
+    domains = run["summary"]["running"]["domains"]
+    assert {name: each["running_j"]["value"] for name, each in domains.items()} == pytest.approx(
+        joules | {"total": sum(joules.values())}
+    )
+    for words in said:
+        assert words in remarks(run)
+
+
+def test_a_card_of_two_powers_counts_once_in_librehardwaremonitor(tmp_path: Path) -> None:
+    cards = [f"/gpu-amd/{card}/power/{place}" for card in (0, 1) for place in (1, 3)]
+    names = ["GPU PPT", "GPU Package", "GPU PPT", "GPU Core"]
+    rows = (f"{t:%m/%d/%Y %H:%M:%S},150,160,70,60\r\n" for t in MOMENTS)
+    header = f",{','.join(cards)}\r\nTime,{','.join(names)}\r\n"
+    run = one_import(tmp_path, header + "".join(rows))
+    domains = run["summary"]["running"]["domains"]
+    assert {name: each["running_j"]["value"] for name, each in domains.items()} == pytest.approx(
+        {"gpu0": 1600, "gpu1": 700, "total": 2300}
+    )
+    assert f"gpu1 is '{cards[2]} GPU PPT'{CHIP_ONLY}" in remarks(run)
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "utf-16"])
 def test_a_degree_sign_is_one_in_any_encoding(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "log.csv").write_bytes(gpu_z().encode(encoding))

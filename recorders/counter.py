@@ -376,6 +376,25 @@ class Integrator:
         self._missed = False
         return None
 
+    def update_all(
+        self, powers_w: Sequence[float | None], times_ns: Sequence[int]
+    ) -> list[float | None]:
+        """Take many readings, None where there is none; returns the energy after each, joules."""
+        energies_j: list[float | None] = []
+        energy_j, before_w, before_ns = self.energy_j, self.power_w, self._time_ns
+        for power_w, time_ns in zip(powers_w, times_ns, strict=True):
+            if power_w is None:
+                energies_j.append(None)
+                continue
+            if before_ns is not None and before_w is not None:
+                mean_w = power_w if self._means else (before_w + power_w) / 2
+                energy_j += mean_w * (time_ns - before_ns) * 1e-9
+            before_w, before_ns = power_w, time_ns
+            energies_j.append(energy_j)
+        self.energy_j, self.power_w, self._time_ns = energy_j, before_w, before_ns
+        self._missed = False
+        return energies_j
+
 
 def mirrored(first: Sequence[float], second: Sequence[float]) -> bool:
     """Whether two counters, read in turn a0 b0 a1 b1 …, are one counter shown twice.

@@ -24,7 +24,7 @@ from wattui.analysis.importers.stamps import DATED_NS, stamp_text
 from wattui.errors import UsageError
 from wattui.version import __version__
 
-FLUSH_LINES = 10_000
+FLUSH_BYTES = 1 << 20
 
 
 def write_run(
@@ -40,9 +40,9 @@ def write_run(
         csv.parent.mkdir(parents=True, exist_ok=True)
         file = RunFile(csv, text.header, force)
         try:
-            for number, line in enumerate(text.lines(), 1):
-                file.write(encoded(line))
-                if number % FLUSH_LINES == 0:
+            for lines in text.lines():
+                file.write(encoded(lines))
+                if file.pending_bytes > FLUSH_BYTES:
                     file.flush()
             file.flush()
         finally:

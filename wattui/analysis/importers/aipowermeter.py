@@ -30,7 +30,7 @@ from wattui.analysis.importers.log import (
     printable,
     told_why,
 )
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import Sample, Samples, in_blocks
 from wattui.analysis.importers.stamps import Clock, in_order, one_run
 from wattui.analysis.importers.table import MOST, number
 from wattui.analysis.importers.text import LineCount, LogText
@@ -77,7 +77,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     kept = (
         each._replace(values={n: w for n, w in each.values.items() if n in names}) for each in raw
     )
-    ordered = Samples(in_order(kept, left_out))
+    ordered = in_order(in_blocks(kept), left_out)
     remarks = [*(f"{name} is 0 throughout: left out" for name in sorted(seen - names))]
     remarks += [*left_out.remarks(), "figures of single processes are not kept"]
     if "package0" in names:

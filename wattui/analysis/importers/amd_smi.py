@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError
 from wattui.analysis.importers.rounds import gpu_channels, in_rounds
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import Sample, in_blocks
 from wattui.analysis.importers.stamps import in_order, stamp_ns
 from wattui.analysis.importers.table import MOST, cells_of, number
 from wattui.analysis.importers.text import LineCount, LogText
@@ -47,7 +47,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read the lines of all GPUs. Raises UnreadableError."""
     left_out = Omissions()
     lines = LineCount(text)
-    samples = Samples(in_rounds(Samples(in_order(_readings(lines, left_out), left_out))))
+    samples = in_rounds(in_order(in_blocks(_readings(lines, left_out)), left_out))
     units = {suffix: unit for unit, (suffix, _) in _KEPT.items()}
     channels = gpu_channels(samples, units, left_out)
     remarks = ("powers are whole watts, times whole seconds", *left_out.remarks())

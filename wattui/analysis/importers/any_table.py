@@ -6,15 +6,26 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
+from typing import TYPE_CHECKING
 
 from recorders.channels import TOTAL, kind_of, named
 from wattui.analysis.importers.given import NamedTable
 from wattui.analysis.importers.log import Log, UnreadableError, told_why
 from wattui.analysis.importers.named_columns import read_samples
-from wattui.analysis.importers.samples import Sample, Samples
-from wattui.analysis.importers.stamps import DATED_NS, Clock, in_order, stamp_ns
-from wattui.analysis.importers.table import CsvTable, KeptColumn, cells_of, not_kept, number
+from wattui.analysis.importers.samples import LINE, Sample, Samples
+from wattui.analysis.importers.stamps import DATED_NS, Clock, in_ns, in_order, stamp_ns
+from wattui.analysis.importers.table import (
+    CsvTable,
+    KeptColumn,
+    cells_of,
+    not_kept,
+    number,
+    numbers,
+)
 from wattui.analysis.importers.text import LogText
+
+if TYPE_CHECKING:
+    import polars as pl
 
 NAME = "table"
 POWERS = {"W": 1.0, "mW": 1e-3, "uW": 1e-6}
@@ -39,7 +50,7 @@ def read(text: LogText, asked: NamedTable) -> Log:
     clock = Clock() if time_unit is None else CountClock(TIMES_NS[time_unit])
     counters = [each.channel.name for each in kept if each.channel.unit == "J"]
     ordered = in_order(read_samples(table, [time], clock, kept), table.left_out)
-    samples = Samples(_checked(ordered, counters))
+    samples = Samples.of_blocks(_checked(ordered.blocks(), counters)) if counters else ordered
     if not samples:
         column = table.header[time]
         counts = (
@@ -70,7 +81,7 @@ def read(text: LogText, asked: NamedTable) -> Log:
 
 def _steps_ns(samples: Samples) -> int:
     """The steps in which its first times differ: a second for those of whole seconds."""
-    times_ns = (sample.time_ns for sample in islice(samples, _PROBED))
+    times_ns = islice(samples.times_ns(), _PROBED)
     return math.gcd(*(after - before for before, after in pairwise(times_ns)))
 
 
@@ -141,20 +152,28 @@ class CountClock(Clock):
         value = number(text, most=_MOST_NS / self._unit_ns)
         return None if value is None else round(value * self._unit_ns)
 
+    def times_ns(self, texts: pl.Series) -> pl.Series:
+        """Counts as nanoseconds, exact for whole ones."""
+        return in_ns(numbers(texts, most=_MOST_NS / self._unit_ns), self._unit_ns)
 
-def _checked(samples: Iterable[Sample], names: Sequence[str]) -> Iterator[Sample]:
-    """The samples. Raises UnreadableError if an energy falls: it is then not counted up."""
-    last_j: dict[str, float] = {}
-    for sample in samples:
+
+def _checked(blocks: Iterable[pl.DataFrame], names: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The readings. Raises UnreadableError if an energy falls: it is then not counted up."""
+    import polars as pl
+
+    last_j = dict.fromkeys(names, 0.0)
+    for block in blocks:
         for name in names:
-            if name in sample.values:
-                if sample.values[name] < last_j.get(name, 0.0):
-                    raise UnreadableError(
-                        f"line {sample.line}: {name} falls, and --energy takes a counter that "
-                        "never does: fix: leave out the rows of another run, or give --power"
-                    )
-                last_j[name] = sample.values[name]
-        yield sample
+            known = block.drop_nulls(name)
+            fallen = known.filter(pl.col(name) < pl.col(name).shift(1, fill_value=last_j[name]))
+            if fallen.height:
+                raise UnreadableError(
+                    f"line {fallen[LINE][0]}: {name} falls, and --energy takes a counter that "
+                    "never does: fix: leave out the rows of another run, or give --power"
+                )
+            if known.height:
+                last_j[name] = known[name][-1]
+        yield block
 
 
 def _understood(

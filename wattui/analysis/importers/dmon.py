@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError
 from wattui.analysis.importers.rounds import gpu_channels, in_rounds
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import Sample, in_blocks
 from wattui.analysis.importers.stamps import in_order, stamp_ns
 from wattui.analysis.importers.table import MOST, number
 from wattui.analysis.importers.text import LineCount, LogText
@@ -45,8 +45,8 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
         raise UnreadableError("line 1: no date and time: fix: log with nvidia-smi dmon -o DT")
     left_out = Omissions()
     lines = LineCount(text)
-    ordered = Samples(in_order(_readings(lines, header, left_out), left_out))
-    samples = Samples(in_rounds(ordered))
+    ordered = in_order(in_blocks(_readings(lines, header, left_out)), left_out)
+    samples = in_rounds(ordered)
     channels = gpu_channels(samples, dict(_KEPT.values()), left_out)
     remarks = ("powers are whole watts", *left_out.remarks())
     return Log(NAME, channels, samples, lines.last, remarks, spread="second")

@@ -15,7 +15,7 @@ from recorders.channels import named
 from recorders.source import Channel
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import SECOND_NS, Log
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import Sample, in_blocks
 from wattui.analysis.importers.stamps import in_order
 from wattui.analysis.importers.table import (
     CsvTable,
@@ -65,7 +65,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     time = column(table.header, "Time", NAME)
     kept = keep_columns(_kept(table.header), COLUMNS)
     usage = [place for place, name in enumerate(table.header) if _USAGE.fullmatch(name)]
-    samples = Samples(in_order(_samples(table, time, kept, usage), table.left_out))
+    samples = in_order(in_blocks(_samples(table, time, kept, usage)), table.left_out)
     channels = [*(each.channel for each in kept), *([named("cpu_util", "pct")] if usage else [])]
     remarks = (
         *_sockets(channels),

@@ -104,14 +104,14 @@ class Omissions:
 
     _lines: dict[str, list[int]] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
-    _first: str = ""
+    _first: tuple[int, str] = (0, "")
 
     def add(self, reason: str, line: int, cell: str = "") -> None:
         """Note one row; `reason` follows the words `left out`, `cell` is what is wrong."""
         self._counts[reason] += 1
-        if not self._first:
-            self._first = f"line {line}: {reason}"
-            self._first += f": '{short(one_line(cell.strip()), SHOWN_CELL)}'" if cell else ""
+        if not self._first[1] or line < self._first[0]:
+            shown = f": '{short(one_line(cell.strip()), SHOWN_CELL)}'" if cell else ""
+            self._first = line, f"line {line}: {reason}{shown}"
         first = self._lines.setdefault(reason, [])
         if len(first) < SHOWN_LINES:
             first.append(line)
@@ -121,13 +121,13 @@ class Omissions:
 
     def first(self) -> str:
         """The first row that was left out, and why; empty if none was."""
-        return self._first
+        return self._first[1]
 
     def remarks(self) -> tuple[str, ...]:
-        """One line for each reason."""
+        """One line for each reason, by the first row of each."""
         return tuple(
             f"left out, {reason}: {plural(n, 'row')} ({_places(self._lines[reason], n)})"
-            for reason, n in self._counts.items()
+            for reason, n in sorted(self._counts.items(), key=lambda each: self._lines[each[0]][0])
         )
 
 

@@ -6,23 +6,30 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import SECOND_NS, Log, Spread
-from wattui.analysis.importers.samples import Sample, Samples
-from wattui.analysis.importers.stamps import Clock, DayFirstClock, in_order
+from wattui.analysis.importers.samples import LINE, TIME, Sample
+from wattui.analysis.importers.stamps import Clock, DayFirstClock, in_ns, in_order
 from wattui.analysis.importers.table import (
+    MOST,
     CsvTable,
     KeptColumn,
+    TableLine,
     cells_of,
     column,
     keep_columns,
     not_kept,
     number,
+    numbers,
     read_cells,
 )
 from wattui.analysis.importers.text import LogText
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _MOST_S = 1e9
 
@@ -35,18 +42,54 @@ class SecondsClock(Clock):
         value = number(text.replace(",", "."), most=_MOST_S)
         return None if value is None else round(value * SECOND_NS)
 
+    def times_ns(self, texts: pl.Series) -> pl.Series:
+        """Seconds as nanoseconds."""
+        return in_ns(numbers(texts.str.replace_all(",", "."), most=_MOST_S), SECOND_NS)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReader:
+    """Reads a table by the columns of its time and those that are kept."""
+
+    table: CsvTable
+    times: Sequence[int]
+    clock: Clock
+    kept: Sequence[KeptColumn]
+
+    @property
+    def places(self) -> Sequence[int]:
+        """The columns of time, and those that are kept."""
+        return [*self.times, *(each.place for each in self.kept)]
+
+    def sample(self, row: TableLine) -> Sample | None:
+        """The readings of a row; what is left out is noted."""
+        stamp = " ".join([row.cells[time] for time in self.times])
+        time_ns = self.clock.time_ns(stamp)
+        if time_ns is None:
+            self.table.left_out.add("no time", row.line, stamp)
+        elif values := read_cells(self.table, row, self.kept):
+            return Sample(row.line, time_ns, values)
+        return None
+
+    def columns(self, cells: pl.DataFrame) -> pl.DataFrame:
+        """The readings of rows with a time and every energy and power."""
+        import polars as pl
+
+        stamps = cells.select(pl.concat_str([str(time) for time in self.times], separator=" "))
+        time_ns = self.clock.times_ns(stamps.to_series())
+        found = [cells[LINE], time_ns.alias(TIME)]
+        for place, channel, factor, unit in self.kept:
+            most = MOST.get(channel.unit, 1e9) / factor
+            found.append((numbers(cells[str(place)], unit, most) * factor).alias(channel.name))
+        needed = [TIME, *(each.channel.name for each in self.kept if each.channel.is_energy)]
+        return pl.DataFrame(found).drop_nulls(needed)
+
 
 def read_samples(
     table: CsvTable, times: Sequence[int], clock: Clock, kept: Sequence[KeptColumn]
-) -> Iterator[Sample]:
+) -> Iterator[pl.DataFrame]:
     """The readings of a table's rows, by the column of its time and those that are kept."""
-    for row in table.rows():
-        stamp = " ".join([row.cells[time] for time in times])
-        time_ns = clock.time_ns(stamp)
-        if time_ns is None:
-            table.left_out.add("no time", row.line, stamp)
-        elif values := read_cells(table, row, kept):
-            yield Sample(row.line, time_ns, values)
+    return table.blocks(ColumnReader(table, times, clock, kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +146,7 @@ class ColumnFormat:
         times = [column(table.header, name, self.NAME) for name in self.time]
         kept = keep_columns(self._kept(table.header), self.COLUMNS)
         clock = self.clock()
-        samples = Samples(in_order(read_samples(table, times, clock, kept), table.left_out))
+        samples = in_order(read_samples(table, times, clock, kept), table.left_out)
         channels = tuple(each.channel for each in kept)
         places = [*times, *(each.place for each in kept)]
         remarks = (

@@ -10,12 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice, pairwise
+from typing import TYPE_CHECKING
 
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import SECOND_NS, Log, UnreadableError, told_why
 from wattui.analysis.importers.rounds import in_rounds
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import LINE, TIME, Sample, Samples, in_blocks
 from wattui.analysis.importers.stamps import Clock, in_order, stamp_ns
 from wattui.analysis.importers.table import (
     MOST,
@@ -25,8 +26,12 @@ from wattui.analysis.importers.table import (
     column,
     not_kept,
     number,
+    numbers,
 )
 from wattui.analysis.importers.text import LogText
+
+if TYPE_CHECKING:
+    import polars as pl
 
 NAME = "nvidia-smi"
 COLUMNS = "timestamp, power.draw [W]"
@@ -49,7 +54,7 @@ _SHARED = 0.1
 _ROUND_NS, _ROUND = 20_000_000, 0.1
 # Rows by which columns are chosen, and steps by which the time of a round is known.
 PROBED, PROBED_STEPS = 1000, 100_000
-_DEVICE = "device"
+_POWER, _DEVICE = "gpu", "#device"
 _KNOWN = frozenset(query for queries in _QUERIES.values() for query in queries)
 _NO_INDEX = "fix: log with --query-gpu=index,timestamp,power.draw"
 
@@ -75,12 +80,12 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     table = CsvTable(text, header=unnamed)
     rows = _Rows(table)
     found, gpus = rows.by_gpu()
-    samples = Samples(in_order(found, table.left_out))
+    samples = in_order(found, table.left_out)
     if len(gpus) > 1:
-        samples = Samples(in_rounds(samples))
+        samples = in_rounds(samples)
     return Log(
         NAME,
-        tuple(named(f"{gpu}{suffix}", unit) for gpu in gpus for suffix, unit in rows.places),
+        tuple(named(f"{gpu}{suffix}", unit) for gpu in gpus for suffix, unit in rows.kept),
         samples,
         table.last_line,
         (
@@ -116,13 +121,11 @@ class _Rows:
     def __init__(self, table: CsvTable) -> None:
         names = [_query(name) for name in table.header]
         self._time = column(names, "timestamp", NAME)
-        rows = table.rows()
-        first = list(islice(rows, PROBED))
-        self._rows = chain(first, rows)
-        self.places = _places(names, first)
-        if ("", "W") not in self.places:
+        self._first = list(islice(table.rows(), PROBED))
+        self.kept = _places(names, self._first)
+        if ("", "W") not in self.kept:
             raise UnreadableError(f"line 1: a column of power is missing ({COLUMNS})")
-        self._power = table.header[self.places["", "W"]]
+        self._power = table.header[self.kept["", "W"]]
         self._identity = next((names.index(n) for n in _IDENTITIES if n in names), None)
         by_name = next((names.index(n) for n in _NAMES if n in names), None)
         self._device = by_name if self._identity is None else self._identity
@@ -133,21 +136,27 @@ class _Rows:
         self._has_power = False
         self.clock = Clock()
 
-    def by_gpu(self) -> tuple[Iterator[Sample], list[str]]:
+    @property
+    def places(self) -> Sequence[int]:
+        """The columns of time, the readings, and the device."""
+        device = [] if self._device is None else [self._device]
+        return [self._time, *self.kept.values(), *device]
+
+    def by_gpu(self) -> tuple[Iterator[pl.DataFrame], list[str]]:
         """The readings by channel, and the GPUs. Raises UnreadableError if none has a power, or if
         GPUs cannot be distinguished."""
-        raw = Samples(self._readings())
+        first = in_blocks(filter(None, map(self.sample, self._first)))
+        raw = Samples.of_blocks(chain(first, self._table.blocks(self)))
         if len(raw) and not self._has_power:
             raise UnreadableError(
                 told_why(f"no row has a figure in {self._power!r}", self._table.left_out)
             )
         if self._identity is None:
-            return _by_order(raw)
+            return _by_order(raw, len(self._devices))
         numbers = [
             int(told) if self._column == "index" else place for told, place in self._devices.items()
         ]
-        samples = (_named(sample, numbers[_device(sample)]) for sample in raw)
-        return samples, [f"gpu{number}" for number in numbers]
+        return _by_device(raw, numbers), [f"gpu{number}" for number in numbers]
 
     def remarks(self, gpus: Sequence[str]) -> Iterator[str]:
         """How GPUs were distinguished, and the columns that a run file does not have."""
@@ -157,44 +166,70 @@ class _Rows:
         elif len(gpus) > 1:
             yield "no index in the log: GPUs are distinguished by the order of their rows"
         identity = [] if self._identity is None else [self._identity]
-        yield from not_kept(self._table.header, [self._time, *self.places.values(), *identity])
+        yield from not_kept(self._table.header, [self._time, *self.kept.values(), *identity])
 
-    def _readings(self) -> Iterator[Sample]:
-        """The readings of the rows by the suffix of their channel, with the place of the device."""
-        left_out = self._table.left_out
-        for line, cells in self._rows:
-            time_ns = self.clock.time_ns(cells[self._time])
-            if time_ns is None:
-                left_out.add("no time", line, cells[self._time])
-                continue
-            told: str | None = cells[self._device].strip() if self._device is not None else ""
-            if self._identity is not None:
-                told = _by_identity(told or "", self._column)
-            if told is None:
-                left_out.add(f"no {self._column}", line)
-                continue
-            device = self._devices.setdefault(told, len(self._devices))
-            values = {
-                suffix: value
-                for (suffix, unit), place in self.places.items()
-                if (value := _figure(cells[place], unit)) is not None
-            }
-            if "" in values:
-                self._has_power = True
-            else:
-                left_out.add(f"no figure in {self._power!r}", line)
-            if values or self._identity is None:
-                yield Sample(line, time_ns, values | {_DEVICE: float(device)})
+    def sample(self, row: TableLine) -> Sample | None:
+        """The readings of a row as those of `gpu`, with the place of the device."""
+        left_out, (line, cells) = self._table.left_out, row
+        time_ns = self.clock.time_ns(cells[self._time])
+        if time_ns is None:
+            left_out.add("no time", line, cells[self._time])
+            return None
+        told = self._told(cells[self._device]) if self._device is not None else ""
+        if told is None:
+            left_out.add(f"no {self._column}", line)
+            return None
+        device = self._devices.setdefault(told, len(self._devices))
+        values = {
+            f"gpu{suffix}": value
+            for (suffix, unit), place in self.kept.items()
+            if (value := _figure(cells[place], unit)) is not None
+        }
+        if _POWER in values:
+            self._has_power = True
+        else:
+            left_out.add(f"no figure in {self._power!r}", line)
+        if values or self._identity is None:
+            return Sample(line, time_ns, values | {_DEVICE: float(device)})
+        return None
+
+    def columns(self, cells: pl.DataFrame) -> pl.DataFrame:
+        """The readings of rows with a time and a power, of devices that were seen before."""
+        import polars as pl
+
+        times_ns = self.clock.times_ns(cells[str(self._time)])
+        found = [cells[LINE], times_ns.alias(TIME)]
+        for (suffix, unit), place in self.kept.items():
+            values = numbers(cells[str(place)], _UNITS[unit], MOST.get(unit, 1e9))
+            found.append(values.alias(f"gpu{suffix}"))
+        told = [""] * cells.height if self._device is None else cells[str(self._device)].to_list()
+        device = {cell: self._devices.get(self._told(cell) or "") for cell in dict.fromkeys(told)}
+        places = [device[cell] for cell in told]
+        block = pl.DataFrame([*found, pl.Series(_DEVICE, places, dtype=pl.Float64)])
+        plain = block.drop_nulls([TIME, _POWER, _DEVICE])
+        self._has_power |= plain.height > 0
+        return plain
+
+    def _told(self, cell: str) -> str | None:
+        """What identifies the device of a row; None if that is not known."""
+        return cell.strip() if self._identity is None else _by_identity(cell, self._column)
 
 
-def _device(sample: Sample) -> int:
-    return int(sample.values[_DEVICE])
+def _by_device(samples: Samples, numbers: Sequence[int]) -> Iterator[pl.DataFrame]:
+    """The readings of GPUs by their channels, from the number of each device; of a row without one,
+    nothing."""
+    import polars as pl
 
-
-def _named(sample: Sample, number: int) -> Sample:
-    """The readings of a GPU by their channels."""
-    values = {f"gpu{number}{suffix}": v for suffix, v in sample.values.items() if suffix != _DEVICE}
-    return sample._replace(values=values)
+    for block in samples.blocks():
+        names = [name for name in block.columns[2:] if name != _DEVICE]
+        cells = [
+            pl.when(pl.col(_DEVICE) == place).then(name).alias(name.replace("gpu", f"gpu{number}"))
+            for place, number in enumerate(numbers)
+            for name in names
+        ]
+        if cells:
+            named_block = block.select(LINE, TIME, *cells)
+            yield named_block.filter(pl.any_horizontal(pl.exclude(LINE, TIME).is_not_null()))
 
 
 def _query(name: str) -> str:
@@ -226,32 +261,40 @@ def _by_identity(cell: str, column_name: str) -> str | None:
     return None if told.startswith("[") or told in ("", "N/A") else told
 
 
-def _by_order(raw: Samples) -> tuple[Iterator[Sample], list[str]]:
+def _by_order(raw: Samples, devices: int) -> tuple[Iterator[pl.DataFrame], list[str]]:
     """The readings of GPUs distinguished by their names and by their place in a round, and these
     GPUs. Raises UnreadableError if that is not known."""
-    devices = dict.fromkeys(_device(sample) for sample in raw)
-    in_round = {device: _in_a_round(raw, device) for device in devices}
+    in_round = {device: _in_a_round(raw, device) for device in range(devices)}
+    if all(n == 1 for n in in_round.values()):
+        return _by_device(raw, range(devices)), [f"gpu{n}" for n in range(devices)]
     numbers: dict[tuple[int, int], int] = {}
-    for sample in _first_rounds(raw, in_round):
-        numbers.setdefault(sample, len(numbers))
-    return _in_turn(raw, in_round, numbers), [f"gpu{number}" for number in numbers.values()]
+    for place in _places_in_rounds(raw, in_round):
+        numbers.setdefault(place, len(numbers))
+    gpus = [f"gpu{number}" for number in numbers.values()]
+    return _by_device(Samples.of_blocks(_in_turn(raw, in_round, numbers)), range(len(gpus))), gpus
 
 
-def _first_rounds(raw: Samples, in_round: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+def _places_in_rounds(raw: Samples, in_round: Mapping[int, int]) -> Iterator[tuple[int, int]]:
+    """Of each row the name of its GPU, and its place among those of that name."""
+    import polars as pl
+
     seen: Counter[int] = Counter()
-    for sample in raw:
-        device = _device(sample)
-        yield device, seen[device] % in_round[device]
-        seen[device] += 1
+    for block in raw.blocks():
+        for device in block[_DEVICE].cast(pl.Int64).to_list():
+            yield device, seen[device] % in_round[device]
+            seen[device] += 1
 
 
 def _in_turn(
     raw: Samples, in_round: Mapping[int, int], numbers: Mapping[tuple[int, int], int]
-) -> Iterator[Sample]:
-    for sample, gpu in zip(raw, _first_rounds(raw, in_round), strict=True):
-        named_sample = _named(sample, numbers[gpu])
-        if named_sample.values:
-            yield named_sample
+) -> Iterator[pl.DataFrame]:
+    """The readings, with the number of its GPU as the device of each row."""
+    import polars as pl
+
+    places = _places_in_rounds(raw, in_round)
+    for block in raw.blocks():
+        gpus = [numbers[place] for place in islice(places, block.height)]
+        yield block.with_columns(pl.Series(_DEVICE, gpus, dtype=pl.Float64))
 
 
 def _in_a_round(raw: Samples, device: int) -> int:
@@ -287,5 +330,5 @@ def _in_a_round(raw: Samples, device: int) -> int:
 
 def _steps_ns(raw: Samples, device: int) -> Iterator[int]:
     """The times between the rows of a name."""
-    times_ns = (sample.time_ns for sample in raw if _device(sample) == device)
-    return (after - before for before, after in pairwise(times_ns))
+    own = (block.filter(block[_DEVICE] == device)[TIME].to_list() for block in raw.blocks())
+    return (after - before for before, after in pairwise(chain.from_iterable(own)))

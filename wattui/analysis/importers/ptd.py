@@ -20,7 +20,7 @@ from wattui.analysis.importers.log import (
     printable,
     told_why,
 )
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import Sample, in_blocks
 from wattui.analysis.importers.stamps import MonthFirstClock, in_order
 from wattui.analysis.importers.table import power_w
 from wattui.analysis.importers.text import LineCount, LogText
@@ -44,7 +44,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     lines = LineCount(text)
     marks: dict[str, None] = {}
     channel = named(f"{METER}{given.meter}", "W")
-    samples = Samples(in_order(_samples(lines, channel.name, marks, left_out), left_out))
+    samples = in_order(in_blocks(_samples(lines, channel.name, marks, left_out)), left_out)
     if not samples:
         raise UnreadableError(told_why("no line has a time and watts", left_out))
     named_marks = ", ".join(map(printable, marks))

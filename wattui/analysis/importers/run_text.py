@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from heapq import merge
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import groupby, pairwise
+from operator import attrgetter, itemgetter
 from statistics import median
+from typing import TYPE_CHECKING
 
 from recorders.channel_state import Meter
 from recorders.channels import METER, TOTAL
@@ -20,7 +21,12 @@ from recorders.summary.reduction import BEGIN, END, GAP, NOTE
 from recorders.texts import OwnNote, cut
 from wattui.analysis.importers.joining import JoinedLogs, first_ns
 from wattui.analysis.importers.log import SECOND_NS, Log, LogPhase
+from wattui.analysis.importers.plain_rows import PlainRows
+from wattui.analysis.importers.samples import TIME, Sample, Samples, samples_of
 from wattui.analysis.importers.table import MOST
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # A pause of this many usual intervals, and at least a second, is a gap.
 GAP_INTERVALS = 5
@@ -75,7 +81,7 @@ class RunText:
         return self._layout.header
 
     def lines(self) -> Iterator[str]:
-        """Every line after the header."""
+        """Every line after the header, one or many at a time."""
         yield from self._notes()
         for log, start_ns in zip(self._recording.logs, self._recording.starts_ns, strict=True):
             self._forget()
@@ -103,13 +109,35 @@ class RunText:
 
     def _log(self, log: Log, start_ns: int) -> Iterator[str]:
         gaps = _Gaps(log, self._integrated, self._between_s)
-        origin_ns = first_ns(log)
-        for time_ns, moment in _moments(log, self._manual):
-            at_ns = start_ns + time_ns - origin_ns
-            utc = self._utc_text(time_ns) if log.utc else ""
-            if time_ns in log.segments_ns or (log.per_phase and moment.begins):
-                self._forget()
-            yield from self._moment(at_ns, utc, moment, gaps.before(time_ns, moment))
+        plain = PlainRows(self._layout, self._meters, gaps.most_ns)
+        edges = _Edges(log.stretches)
+        shift_ns = start_ns - first_ns(log)
+
+        def utc(time_ns: int) -> str:
+            return self._utc_text(time_ns) if log.utc else ""
+
+        def one_by_one(samples: Iterable[Sample]) -> Iterator[str]:
+            for time_ns, moment in _moments(samples, edges, self._manual):
+                if time_ns in log.segments_ns or (log.per_phase and moment.begins):
+                    self._forget()
+                found = gaps.before(time_ns, moment)
+                yield from self._moment(time_ns + shift_ns, utc(time_ns), moment, found)
+
+        blocks = Samples.of(log.samples).blocks()
+        special_ns = edges.left_ns | log.segments_ns
+        runs = (run for block in blocks for run in plain.runs(block, special_ns))
+        for is_plain, group in groupby(runs, key=itemgetter(0)):
+            if not is_plain:
+                yield from one_by_one(sample for _, rows in group for sample in samples_of(rows))
+                continue
+            for _, rows in group:
+                yield from one_by_one(edges.before(rows[TIME][0]))
+                own_ns, times_ns = rows[TIME].to_list(), (rows[TIME] + shift_ns).to_list()
+                times = zip(map(time_text, times_ns), map(utc, own_ns), strict=True)
+                begins = [f"{time_s},{utc_text},{self._where},," for time_s, utc_text in times]
+                yield plain.lines(rows, times_ns, begins)
+                gaps.pass_over(rows)
+        yield from one_by_one(edges.before(None))
 
     def _moment(self, at_ns: int, utc: str, moment: _Moment, gaps: Sequence[str]) -> Iterator[str]:
         row = Row(at_ns, "", {}, self._layout.width)
@@ -158,37 +186,47 @@ class RunText:
         return line_text(time_s, utc, self._where, row.event, row.counts, row.cells)
 
 
-def _moments(log: Log, manual: set[str]) -> Iterator[tuple[int, _Moment]]:
-    """The events of a log, by time."""
-    begins, ends = _by_time(log.stretches)
-    nothing: dict[str, float] = {}
-    times = merge(
-        ((sample.time_ns, sample.values) for sample in log.samples),
-        ((edge_ns, nothing) for edge_ns in sorted(begins.keys() | ends.keys())),
-        key=itemgetter(0),
-    )
-    for time_ns, group in groupby(times, key=itemgetter(0)):
+class _Edges:
+    """The begins and ends of phases that have not happened yet, in order of time."""
+
+    def __init__(self, stretches: Iterable[LogPhase]) -> None:
+        self.begins: dict[int, list[LogPhase]] = {}
+        self.ends: dict[int, list[LogPhase]] = {}
+        for stretch in stretches:
+            self.begins.setdefault(stretch.start_ns, []).append(stretch)
+            self.ends.setdefault(stretch.end_ns, []).append(stretch)
+        self.left_ns = self.begins.keys() | self.ends.keys()
+        self._left_ns = deque(sorted(self.left_ns))
+
+    def before(self, time_ns: int | None) -> Iterator[Sample]:
+        """Those before a time, or all that are left, as moments without a reading."""
+        while self._left_ns and (time_ns is None or self._left_ns[0] < time_ns):
+            yield Sample(0, self._left_ns.popleft(), {})
+
+    def merged(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        """Samples with the edges up to the last of them."""
+        for sample in samples:
+            yield from self.before(sample.time_ns)
+            yield sample
+            if self._left_ns and self._left_ns[0] == sample.time_ns:
+                self._left_ns.popleft()
+
+
+def _moments(
+    samples: Iterable[Sample], edges: _Edges, manual: set[str]
+) -> Iterator[tuple[int, _Moment]]:
+    """What happens at each time of some samples, and at the edges up to the last of them."""
+    for time_ns, group in groupby(edges.merged(samples), key=attrgetter("time_ns")):
         moment = _Moment()
-        for _, values in group:
-            for name, value in values.items():
+        for sample in group:
+            for name, value in sample.values.items():
                 if name in manual:
                     moment.by_hand.append(HandReading(name.removeprefix(METER), value))
                 else:
                     moment.values[name] = value
-        moment.begins, moment.ends = begins.get(time_ns, []), ends.get(time_ns, [])
+        moment.begins = edges.begins.get(time_ns, [])
+        moment.ends = edges.ends.get(time_ns, [])
         yield time_ns, moment
-
-
-def _by_time(
-    stretches: Iterable[LogPhase],
-) -> tuple[dict[int, list[LogPhase]], dict[int, list[LogPhase]]]:
-    """Phases by their start, and by their end."""
-    begins: dict[int, list[LogPhase]] = {}
-    ends: dict[int, list[LogPhase]] = {}
-    for stretch in stretches:
-        begins.setdefault(stretch.start_ns, []).append(stretch)
-        ends.setdefault(stretch.end_ns, []).append(stretch)
-    return begins, ends
 
 
 def _energies(logs: Iterable[Log]) -> set[str]:
@@ -201,15 +239,12 @@ def _energies(logs: Iterable[Log]) -> set[str]:
 def _periods_s(logs: Sequence[Log], channels: set[str]) -> dict[str, float]:
     """The usual time between two readings of each channel of energy or power, seconds: the median
     of its first steps."""
-    last_ns: dict[str, int] = {}
     steps_ns: dict[str, list[int]] = {name: [] for name in sorted(channels)}
     for log in logs:
-        last_ns.clear()
-        for sample in islice(log.samples, PERIOD_SAMPLES):
-            for name in sample.values.keys() & channels:
-                if step_ns := sample.time_ns - last_ns.get(name, sample.time_ns):
-                    steps_ns[name].append(step_ns)
-                last_ns[name] = sample.time_ns
+        first = Samples.of(log.samples).part(0, PERIOD_SAMPLES)
+        for name, steps in steps_ns.items():
+            between = pairwise(first.times_ns(name))
+            steps += [after - before for before, after in between if after != before]
     return {name: median(steps) / SECOND_NS for name, steps in steps_ns.items() if steps}
 
 
@@ -219,7 +254,7 @@ class _Gaps:
     def __init__(self, log: Log, channels: Sequence[str], periods_s: Mapping[str, float]) -> None:
         self._log = log
         self._last_ns: dict[str, int] = {}
-        self._most_ns = {
+        self.most_ns = {
             name: SECOND_NS * max(1.0, GAP_INTERVALS * periods_s.get(name, 0.0))
             for name in channels
         }
@@ -227,10 +262,16 @@ class _Gaps:
     def before(self, time_ns: int, moment: _Moment) -> list[str]:
         """The channels of a moment that had a gap before it."""
         found = []
-        for name, most_ns in self._most_ns.items():
+        for name, most_ns in self.most_ns.items():
             if name in moment.values:
                 last_ns = self._last_ns.get(name, time_ns)
                 if time_ns - last_ns > most_ns and not self._log.has_pause(last_ns, time_ns):
                     found.append(name)
                 self._last_ns[name] = time_ns
         return found
+
+    def pass_over(self, rows: pl.DataFrame) -> None:
+        """Note the last readings of rows without a gap."""
+        for name in self.most_ns:
+            if name in rows.columns and (known := rows.drop_nulls(name)).height:
+                self._last_ns[name] = known[TIME][-1]

@@ -11,7 +11,6 @@ from recorders.source import Channel
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import SECOND_NS, Log
 from wattui.analysis.importers.named_columns import read_samples
-from wattui.analysis.importers.samples import Samples
 from wattui.analysis.importers.stamps import Clock, in_order
 from wattui.analysis.importers.table import (
     CsvTable,
@@ -56,7 +55,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     kept.sort(key=lambda each: column_order(each.channel.name))
     time = column(table.header, "Time", NAME)
     clock = Clock()
-    samples = Samples(in_order(read_samples(table, [time], clock, kept), table.left_out))
+    samples = in_order(read_samples(table, [time], clock, kept), table.left_out)
     channels = tuple(each.channel for each in kept)
     remarks = (
         *_sockets(channels),

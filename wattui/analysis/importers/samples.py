@@ -1,15 +1,22 @@
-"""Readings of a log of any size: those beyond a few megabytes are kept in a temporary file."""
+"""Readings of a log of any size, in blocks of columns: those beyond a few megabytes are kept in a
+temporary file."""
 
 from __future__ import annotations
 
-import marshal
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from itertools import islice
 from tempfile import SpooledTemporaryFile
-from typing import NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple, overload
+
+if TYPE_CHECKING:
+    import polars as pl
 
 BLOCK = 4096
 IN_MEMORY = 16 << 20
+# The columns of a block before those of its channels: no channel can have such a name.
+LINE, TIME = "#line", "#time_ns"
 
 
 class Sample(NamedTuple):
@@ -20,48 +27,90 @@ class Sample(NamedTuple):
     values: dict[str, float]
 
 
+def in_blocks(samples: Iterable[Sample]) -> Iterator[pl.DataFrame]:
+    """Samples as blocks: a row each, with their line, their time, and null where a channel was not
+    read."""
+    rest = iter(samples)
+    while found := list(islice(rest, BLOCK)):
+        yield block_of(found)
+
+
+def block_of(samples: Sequence[Sample]) -> pl.DataFrame:
+    """One block of samples."""
+    import polars as pl
+
+    names = dict.fromkeys(name for sample in samples for name in sample.values)
+    cells = {name: [sample.values.get(name) for sample in samples] for name in names}
+    whole = {LINE: [s.line for s in samples], TIME: [s.time_ns for s in samples]}
+    kinds = {LINE: pl.Int64, TIME: pl.Int64} | dict.fromkeys(names, pl.Float64)
+    return pl.DataFrame(whole | cells, schema=kinds)
+
+
+def samples_of(block: pl.DataFrame) -> Iterator[Sample]:
+    """The samples in a block."""
+    names = block.columns[2:]
+    for line, time_ns, *cells in block.iter_rows():
+        values = {n: value for n, value in zip(names, cells, strict=True) if value is not None}
+        yield Sample(line, time_ns, values)
+
+
 class Samples(Sequence[Sample]):
-    """Samples in the order in which they were added. They can be read while none is added."""
+    """Samples in the order in which they were added."""
 
     def __init__(self, samples: Iterable[Sample] = ()) -> None:
         self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  open until forgotten
-        self._starts: list[int] = []
-        self._last: list[Sample] = []
-        self._read: tuple[int, list[Sample]] = (-1, [])
-        for sample in samples:
-            self.append(sample)
+        # Where each block begins and the last one ends: bytes of the file, and samples.
+        self._bytes, self._places = [0], [0]
+        for block in in_blocks(samples):
+            self._add(block)
 
     @classmethod
     def of(cls, samples: Iterable[Sample]) -> Samples:
         """These samples, not copied if they are kept already."""
         return samples if isinstance(samples, cls) else cls(samples)
 
-    def append(self, sample: Sample) -> None:
-        """Add a sample at the end."""
-        self._last.append(sample)
-        if len(self._last) == BLOCK:
-            self._file.seek(0, 2)
-            self._starts.append(self._file.tell())
-            self._file.write(marshal.dumps([tuple(each) for each in self._last]))
-            self._last = []
+    @classmethod
+    def of_blocks(cls, blocks: Iterable[pl.DataFrame]) -> Samples:
+        """The samples in blocks."""
+        made = cls()
+        for block in blocks:
+            made._add(block)
+        return made
+
+    def _add(self, block: pl.DataFrame) -> None:
+        if block.height:
+            written = BytesIO()
+            block.write_ipc(written)
+            self._file.seek(self._bytes[-1])
+            self._file.write(written.getbuffer())
+            self._bytes.append(self._file.tell())
+            self._places.append(self._places[-1] + block.height)
+
+    def blocks(self) -> Iterator[pl.DataFrame]:
+        """The samples as blocks."""
+        return map(self._block, range(len(self._places) - 1))
+
+    def times_ns(self, name: str | None = None) -> Iterator[int]:
+        """The times of the samples, or of those with a reading of this channel."""
+        for block in self.blocks():
+            if name is None:
+                yield from block[TIME].to_list()
+            elif name in block.columns:
+                yield from block.drop_nulls(name)[TIME].to_list()
 
     def part(self, start: int, end: int) -> Samples:
         """Those from one place up to another."""
         if (start, end) == (0, len(self)):
             return self
-        return Samples(islice(self._from(start), end - start))
+        found = zip(self._places, self.blocks(), strict=False)
+        cuts = ((max(0, start - first), end - first, block) for first, block in found)
+        return self.of_blocks(block[a:b] for a, b, block in cuts if max(a, 0) < b)
 
     def __len__(self) -> int:
-        return len(self._starts) * BLOCK + len(self._last)
+        return self._places[-1]
 
     def __iter__(self) -> Iterator[Sample]:
-        return self._from(0)
-
-    def _from(self, start: int) -> Iterator[Sample]:
-        first, skipped = divmod(start, BLOCK)
-        for place in range(first, len(self._starts) + 1):
-            yield from islice(self._block(place), skipped, None)
-            skipped = 0
+        return (sample for block in self.blocks() for sample in samples_of(block))
 
     @overload
     def __getitem__(self, place: int) -> Sample: ...
@@ -74,15 +123,13 @@ class Samples(Sequence[Sample]):
         at = place + len(self) if place < 0 else place
         if not 0 <= at < len(self):
             raise IndexError(place)
-        block, inside = divmod(at, BLOCK)
-        if self._read[0] != block:
-            self._read = (block, self._block(block))
-        return self._read[1][inside]
+        number = bisect_right(self._places, at) - 1
+        inside = at - self._places[number]
+        return next(samples_of(self._block(number)[inside : inside + 1]))
 
-    def _block(self, place: int) -> list[Sample]:
-        if place == len(self._starts):
-            return self._last
-        self._file.seek(self._starts[place])
-        end = self._starts[place + 1] if place + 1 < len(self._starts) else None
-        size = -1 if end is None else end - self._starts[place]
-        return list(map(Sample._make, marshal.loads(self._file.read(size))))
+    def _block(self, number: int) -> pl.DataFrame:
+        import polars as pl
+
+        start, end = self._bytes[number : number + 2]
+        self._file.seek(start)
+        return pl.read_ipc(self._file.read(end - start))

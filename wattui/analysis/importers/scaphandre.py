@@ -14,7 +14,7 @@ from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.json_values import JsonValues, figure
 from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import Sample, in_blocks
 from wattui.analysis.importers.stamps import in_order
 from wattui.analysis.importers.table import MOST
 from wattui.analysis.importers.text import LogText
@@ -39,7 +39,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     UnreadableError."""
     left_out = Omissions()
     reports = JsonValues(text, left_out)
-    samples = Samples(in_order(_samples(reports, left_out), left_out))
+    samples = in_order(in_blocks(_samples(reports, left_out)), left_out)
     if not samples:
         raise UnreadableError("no report has a time and the power of a socket")
     names = dict.fromkeys(name for sample in samples for name in sample.values)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import chain, groupby, pairwise
-from typing import NamedTuple
+from itertools import chain, compress, groupby, pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 from wattui.analysis.importers.log import (
     SECOND_NS,
@@ -16,12 +16,17 @@ from wattui.analysis.importers.log import (
     UnreadableError,
     plural,
 )
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import LINE, TIME, Sample, Samples
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # After a longer pause, or a step back in time, the rows belong to another run.
 OTHER_RUN_NS = 3600 * SECOND_NS
 # Other runs named in remarks; the rest are only counted.
 SHOWN_RUNS = 5
+# Times before 1843 and after 2096 are of no log.
+MOST_NS = 4 * 10**18
 # Clocks that count from 0 give no date.
 DATED_NS = 366 * 86400 * SECOND_NS
 _EPOCH = datetime(1970, 1, 1)
@@ -35,6 +40,8 @@ _BEFORE_LINE = re.compile(
     r"\s*(\d{4}[-/]\d\d?[-/]\d\d?[ _T]\d\d?:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
     r"[\s,;]+(.*)"
 )
+# A stamp with a fraction of a second: what is before it, the fraction, and what is after it.
+_FRACTION = r"^(.*:[0-9]{2}:[0-9]{2}|\s*[0-9]{10})[.,]([0-9]{1,9})(\s?(?:Z|[+-][0-9:]+)?\s*)$"
 _ZONE = re.compile(r":\d.*[+-]\d\d:?\d\d\s*$")
 # Since 1970, by their length: seconds with or without a fraction, milli-, micro-, nanoseconds.
 _SINCE_1970 = re.compile(r"\s*(\d{10}|\d{13}|\d{16}|\d{19})(?:[.,](\d{1,9}))?\s*")
@@ -47,7 +54,8 @@ def stamp_ns(text: str) -> int | None:
     """
     if since := _SINCE_1970.fullmatch(text):
         unit_ns = int(10 ** (19 - len(since[1])))
-        return int(since[1]) * unit_ns + int((since[2] or "").ljust(9, "0")) * unit_ns // SECOND_NS
+        fraction_ns = int((since[2] or "").ljust(9, "0")) * unit_ns // SECOND_NS
+        return _possible(int(since[1]) * unit_ns + fraction_ns)
     found = _STAMP.fullmatch(text)
     if not found:
         return None
@@ -58,7 +66,11 @@ def stamp_ns(text: str) -> int | None:
         return None
     whole_ns = (moment - _EPOCH) // timedelta(seconds=1) * SECOND_NS
     fraction_ns = int((found[7] or "").ljust(9, "0"))
-    return whole_ns + fraction_ns - _ahead_ns(found[8] or "Z")
+    return _possible(whole_ns + fraction_ns - _ahead_ns(found[8] or "Z"))
+
+
+def _possible(time_ns: int) -> int | None:
+    return time_ns if abs(time_ns) <= MOST_NS else None
 
 
 class Clock:
@@ -79,6 +91,28 @@ class Clock:
             self.has_read = True
             self._local = not _is_utc(text)
         return time_ns
+
+    def times_ns(self, texts: pl.Series) -> pl.Series:
+        """The times of many stamps; null for anything else. Stamps that differ only in the fraction
+        of a second are read once."""
+        import polars as pl
+
+        parts = texts.str.extract_groups(_FRACTION).struct.unnest()
+        found = pl.DataFrame([texts.alias("text"), *parts.get_columns()]).select(
+            pl.when(pl.col("2").is_null()).then("text").otherwise(pl.col("1") + pl.col("3")),
+            pl.col("2").str.pad_end(9, "0").cast(pl.Int64).fill_null(0).alias("fraction_ns"),
+        )
+        wholes = found["text"].to_list()
+        known = {whole: self.time_ns(whole) for whole in dict.fromkeys(wholes)}
+        return pl.Series([known[whole] for whole in wholes], dtype=pl.Int64) + found["fraction_ns"]
+
+
+def in_ns(counts: pl.Series, unit_ns: float) -> pl.Series:
+    """Counts of a unit of time as nanoseconds."""
+    import polars as pl
+
+    rounded = [None if count is None else round(count * unit_ns) for count in counts.to_list()]
+    return pl.Series(rounded, dtype=pl.Int64)
 
 
 class DayFirstClock(Clock):
@@ -128,28 +162,38 @@ def stamp_text(time_ns: int) -> str:
     return str(_EPOCH + timedelta(seconds=time_ns // SECOND_NS))
 
 
-def in_order(samples: Iterable[Sample], left_out: Omissions) -> Iterator[Sample]:
+def in_order(blocks: Iterable[pl.DataFrame], left_out: Omissions) -> Samples:
     """The samples without single ones whose time is not between those of their neighbours."""
+    return Samples.of_blocks(_in_order(blocks, left_out))
+
+
+def _in_order(blocks: Iterable[pl.DataFrame], left_out: Omissions) -> Iterator[pl.DataFrame]:
     before_ns: int | None = None
-    for sample, after in _with_next(samples):
-        after_ns = after.time_ns if after else sample.time_ns
-        first_ns = sample.time_ns if before_ns is None else before_ns
-        if first_ns <= after_ns and not first_ns <= sample.time_ns <= after_ns:
-            left_out.add("a time out of order", sample.line)
-        else:
-            before_ns = sample.time_ns
-            yield sample
+    for found, after in pairwise(chain((each for each in blocks if each.height), [None])):
+        assert found is not None
+        block = found
+        times = block[TIME]
+        after_ns = times[-1] if after is None else after[TIME][0]
+        first_ns = times[0] if before_ns is None else before_ns
+        if not (times.is_sorted() and first_ns <= times[0] and times[-1] <= after_ns):
+            kept = list(_between_neighbours([*times.to_list(), after_ns], before_ns))
+            for line in compress(block[LINE].to_list(), (not each for each in kept)):
+                left_out.add("a time out of order", line)
+            block = block.filter(kept)
+        if block.height:
+            before_ns = block[TIME][-1]
+            yield block
 
 
-def _with_next(samples: Iterable[Sample]) -> Iterator[tuple[Sample, Sample | None]]:
-    """Each with the one after it; the last with None."""
-    before = None
-    for sample in samples:
-        if before:
-            yield before, sample
-        before = sample
-    if before:
-        yield before, None
+def _between_neighbours(times_ns: Sequence[int], before_ns: int | None) -> Iterator[bool]:
+    """Whether each time but the last one stays: it is between the one before that stayed and the
+    one after it, or these two are not in order themselves."""
+    for time_ns, after_ns in pairwise(times_ns):
+        first_ns = time_ns if before_ns is None else before_ns
+        stays = not first_ns <= after_ns or first_ns <= time_ns <= after_ns
+        if stays:
+            before_ns = time_ns
+        yield stays
 
 
 class _Run(NamedTuple):
@@ -170,7 +214,8 @@ def one_run(log: Log, start_ns: int | None = None, end_ns: int | None = None) ->
 
     Raises UnreadableError if there is no row between them.
     """
-    runs = list(_runs(log.samples))
+    samples = Samples.of(log.samples)
+    runs = list(_runs(samples.times_ns()))
     if not runs:
         first = f": {log.first_bad}" if log.first_bad else ""
         raise UnreadableError(f"it has no row with a time and a reading{first}")
@@ -190,7 +235,7 @@ def one_run(log: Log, start_ns: int | None = None, end_ns: int | None = None) ->
     if more := others[SHOWN_RUNS:]:
         rows = plural(sum(map(_length, more)), "row")
         remarks.append(f"left out, times of {plural(len(more), 'more run')}: {rows}")
-    samples = Samples.of(log.samples).part(chosen.start, chosen.end)
+    samples = samples.part(chosen.start, chosen.end)
     return _spread(replace(log, samples=samples, remarks=(*log.remarks, *remarks)))
 
 
@@ -198,10 +243,9 @@ def _length(run: _Run) -> int:
     return run.end - run.start
 
 
-def _runs(samples: Iterable[Sample]) -> Iterator[_Run]:
+def _runs(times_ns: Iterable[int]) -> Iterator[_Run]:
     start, first_ns, last_ns, place = 0, 0, None, 0
-    for place, sample in enumerate(samples):
-        time_ns = sample.time_ns
+    for place, time_ns in enumerate(times_ns):
         if last_ns is None:
             first_ns = time_ns
         elif not 0 <= time_ns - last_ns <= OTHER_RUN_NS:
@@ -216,7 +260,8 @@ def _spread(log: Log) -> Log:
     """Rows that share a stamp, spread evenly over its second or up to the next time stamp."""
     if not log.spread:
         return log
-    most = max(sum(1 for _ in group) for _, group in _by_stamp(log.samples))
+    times_ns = Samples.of(log.samples).times_ns()
+    most = max(sum(1 for _ in group) for _, group in groupby(times_ns))
     if most == 1:
         return log
     second = log.spread == "second"

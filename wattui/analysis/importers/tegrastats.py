@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import SECOND_NS, Log, Omissions, UnreadableError, told_why
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import Sample, in_blocks
 from wattui.analysis.importers.stamps import in_order, stamp_ns, stamped
 from wattui.analysis.importers.table import MOST
 from wattui.analysis.importers.text import LineCount, LogText
@@ -38,7 +38,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read tegrastats' lines. Raises UnreadableError."""
     left_out = Omissions()
     lines = LineCount(text)
-    samples = Samples(in_order(_samples(lines, left_out), left_out))
+    samples = in_order(in_blocks(_samples(lines, left_out)), left_out)
     if not samples:
         if "no time" in left_out:
             raise UnreadableError(

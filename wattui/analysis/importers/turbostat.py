@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from recorders.channels import named
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import Log, Omissions, UnreadableError
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import Sample, in_blocks
 from wattui.analysis.importers.stamps import in_order, stamp_ns
 from wattui.analysis.importers.table import MOST, number
 from wattui.analysis.importers.text import LineCount, LogText
@@ -42,7 +42,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     """Read the machine's lines: sockets are summed. Raises UnreadableError."""
     left_out = Omissions()
     lines = LineCount(text)
-    samples = Samples(in_order(_samples(lines, left_out), left_out))
+    samples = in_order(in_blocks(_samples(lines, left_out)), left_out)
     names = {name for sample in samples for name in sample.values}
     if "package0" not in names:
         raise UnreadableError(f"no line of the whole machine has a time and PkgWatt: {_FIX}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from recorders.summary import by_hand
 from wattui.analysis.importers.given import NOTHING_GIVEN, ImportOptions
 from wattui.analysis.importers.log import SECOND_NS, Log, Spread, UnreadableError, told_why
-from wattui.analysis.importers.samples import Sample, Samples
+from wattui.analysis.importers.samples import Sample, in_blocks
 from wattui.analysis.importers.stamps import Clock, in_order
 from wattui.analysis.importers.table import CsvTable, cells_of, not_kept, power_w
 from wattui.analysis.importers.text import LogText
@@ -47,7 +47,7 @@ def read(text: LogText, given: ImportOptions = NOTHING_GIVEN) -> Log:
     time, power = _places(table.header) or (0, 1)
     (channel,) = by_hand.channels([given.meter])
     clock = Clock()
-    samples = Samples(in_order(_samples(table, time, power, clock, channel.name), table.left_out))
+    samples = in_order(in_blocks(_samples(table, time, power, clock, channel.name)), table.left_out)
     if not samples:
         raise UnreadableError(told_why("it has no reading in watts", table.left_out))
     is_timed = clock.has_read

@@ -38,6 +38,12 @@ FIXES = {
     "/prometheus/metrics; Ollama has none, so count with wattui tokens proxy",
     501: "fix: start llama-server with --metrics",
 }
+# How a llama-server with several models refuses, which needs the name of one that is loaded.
+NAMELESS = "fix: add ?model=NAME to the address, as llama-server has several models"
+OF_MODELS = {
+    "not loaded": "the model is not loaded: fix: load it, with a request for example",
+    "not found": "it has no such model: fix: name one of those that wattui tokens check lists",
+}
 
 
 class Scrape(NamedTuple):
@@ -236,7 +242,7 @@ def _fix(error: StatusError) -> str:
     """How to make a server show its metrics, from how it refuses."""
     said = error.body.decode(errors="replace").lower()
     if error.status == 400 and "model" in said:
-        return ": fix: add ?model=NAME to the address, as llama-server has several models"
+        return f": {next((fix for text, fix in OF_MODELS.items() if text in said), NAMELESS)}"
     if error.status in FIXES:
         return f": {FIXES[error.status]}"
     return ": fix: check the address and the log of the server"

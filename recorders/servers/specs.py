@@ -55,11 +55,19 @@ def parse_server(text: str) -> ServerSpec:
         raise SpecError(f"{error}: fix: write it as {EXAMPLE}") from None
     if address.target == "/":
         address = replace(address, target=METRICS_PATH)
+    address = replace(address, target=_loading_nothing(address.target))
     choices = tuple(map(_choice, chosen.split("&"))) if mark else ()
     names = [each.name for each in choices]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise SpecError(f"two counters are named {twice}: fix: name them, as in #NAME=METRIC")
     return ServerSpec(address, choices)
+
+
+def _loading_nothing(target: str) -> str:
+    """The page of one of several models of a llama-server, which would otherwise load the model to
+    show it (tools/server/server-models.cpp, `proxy_get`)."""
+    fields = [field.partition("=")[0] for field in target.partition("?")[2].split("&")]
+    return f"{target}&autoload=false" if "model" in fields and "autoload" not in fields else target
 
 
 def parse_servers(texts: Sequence[str]) -> list[ServerSpec]:

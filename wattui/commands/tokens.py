@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import secrets
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -205,7 +206,7 @@ def _bench(options: argparse.Namespace) -> int:
     asked = Bench(
         parse_address(options.url),
         options.model,
-        parse_prompts(options.prompts, options.max_tokens),
+        parse_prompts(options.prompts, options.max_tokens, secrets.randbits(32)),
         options.concurrency,
         options.seconds,
         options.repeats,

@@ -17,7 +17,6 @@ CHAT, COMPLETION = "chat/completions", "completions"
 SYNTHETIC = "synthetic"
 _SIZES = re.compile(r"([1-9][0-9]{0,6})/([1-9][0-9]{0,6})")
 USUAL = "synthetic:512/128"
-SEED = 1
 # Common words, most of which are one token of most models.
 _WORDS = (
     "time year people way day man thing woman life child world school state family student group "
@@ -58,10 +57,12 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Synthetic:
-    """Prompts of random words, each different, so that no cache of the server knows them."""
+    """Prompts of random words, each different, so that no cache of the server knows them; nor from
+    an earlier load, if that had another `seed`."""
 
     tokens_in: int
     tokens_out: int
+    seed: int = 1
 
     @property
     def name(self) -> str:
@@ -69,8 +70,8 @@ class Synthetic:
         return f"{self.tokens_in}+{self.tokens_out}"
 
     def made(self, words: int, number: int) -> Prompt:
-        """A prompt of so many words; the same for the same number."""
-        text = " ".join(random.Random(f"{SEED} {number}").choices(_WORDS.split(), k=words))
+        """A prompt of so many words; the same for the same number and seed."""
+        text = " ".join(random.Random(f"{self.seed} {number}").choices(_WORDS.split(), k=words))
         return Prompt(text, COMPLETION, self.tokens_out, is_fixed=True)
 
     def endless(self, words: int) -> Iterator[Prompt]:
@@ -78,15 +79,16 @@ class Synthetic:
         return (self.made(words, number) for number in itertools.count())
 
 
-def parse_prompts(text: str, max_tokens: int) -> list[Synthetic] | list[Prompt]:
-    """The prompts that an option asks for; `max_tokens` for lines that say nothing of it.
+def parse_prompts(text: str, max_tokens: int, seed: int = 1) -> list[Synthetic] | list[Prompt]:
+    """The prompts that an option asks for; `max_tokens` for lines that say nothing of it, `seed`
+    for made-up ones.
 
     Raises UsageError.
     """
     kind, colon, sizes = text.partition(":")
     if kind == SYNTHETIC and (colon or not Path(text).exists()):
         found = [_SIZES.fullmatch(each) for each in sizes.split(",")]
-        known = [Synthetic(int(each[1]), int(each[2])) for each in found if each]
+        known = [Synthetic(int(each[1]), int(each[2]), seed) for each in found if each]
         if len(known) < len(found):
             raise UsageError(f"--prompts {text}: expected synthetic:IN/OUT, as in {USUAL}")
         return list(dict.fromkeys(known))

@@ -207,6 +207,18 @@ def test_the_page_is_metrics_unless_it_is_named(text: str, page: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("h/metrics?model=a", "/metrics?model=a&autoload=false"),
+        ("h/metrics?model=a&autoload=true", "/metrics?model=a&autoload=true"),
+        ("h/metrics?key=model", "/metrics?key=model"),
+    ],
+)
+def test_to_read_the_metrics_of_one_of_several_models_loads_none(text: str, target: str) -> None:
+    assert parse_server(text).address.target == target
+
+
+@pytest.mark.parametrize(
     ("texts", "why"),
     [
         (["http://me:secret@h:1"], "user or password.*WATTUI_TOKENS_USER"),

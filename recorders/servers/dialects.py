@@ -50,7 +50,8 @@ class Dialect:
     """A kind of server: the prefixes that its metrics have in its versions, and what they mean.
 
     `counts` and the numbers of requests at work and waiting list the ways to know a number, best
-    first: the first whose metrics are all on the page is taken.
+    first: the first whose metrics are all on the page is taken. Its numbers have at most so many
+    significant `digits` (None: all that they need).
     """
 
     name: str
@@ -58,6 +59,7 @@ class Dialect:
     counts: Mapping[str, tuple[Sum, ...]]
     running: Sum
     waiting: Sum
+    digits: int | None = None
 
     def with_prefix(self, prefix: str) -> Dialect:
         """The same with whole names of metrics."""
@@ -70,6 +72,7 @@ class Dialect:
             },
             _named(self.running, prefix),
             _named(self.waiting, prefix),
+            self.digits,
         )
 
     @property
@@ -123,7 +126,9 @@ DIALECTS = (
         _of("num_requests_running"),
         _of("num_requests_waiting"),
     ),
-    # The prompt tokens are those computed, counted at the first token of the answer.
+    # The prompt tokens are those computed, counted at the first token of the answer. Numbers are
+    # written by a C++ stream as it is by default: 1234567 is 1.23457e+06 (server-task.cpp,
+    # `to_metrics`).
     Dialect(
         "llama-server",
         ("llamacpp:",),
@@ -136,6 +141,7 @@ DIALECTS = (
         },
         _of("requests_processing"),
         _of("requests_deferred"),
+        digits=6,
     ),
     # Those in real time move at each step, and lack the first token of each request, which its
     # prompt's step makes. The others move at a request's end, and their prompt tokens include those

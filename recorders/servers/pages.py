@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from recorders.meters.meter import UnreadableError, cut
@@ -44,7 +44,8 @@ class Page:
     as they are, the highest where ranks that do the same work each have one.
 
     `running` and `waiting` requests are None where it does not say so. `at_end` are the counts that
-    move only when a request ends. Another `born` is another process.
+    move only when a request ends. Another `born` is another process. `steps` are the steps in which
+    the page states counts that it rounds.
     """
 
     server: str
@@ -53,6 +54,7 @@ class Page:
     running: int | None = None
     waiting: int | None = None
     born: str = ""
+    steps: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_at_rest(self) -> bool:
@@ -110,6 +112,7 @@ def read_page(
         running,
         waiting,
         (headers or {}).get(BORN_HEADER, "") or " ".join(map(str, sorted(born))),
+        _steps(counts, counters, dialect.digits) if dialect and dialect.digits else {},
     )
 
 
@@ -121,6 +124,23 @@ def summed(terms: Iterable[Term], values: Mapping[Counter, float]) -> float:
         for counter, value in values.items()
         if counter.is_of(term)
     )
+
+
+def _steps(
+    counts: Mapping[str, Sum], counters: Mapping[Counter, float], digits: int
+) -> dict[str, int]:
+    """The steps of the counts that need more than these significant digits."""
+    found = {}
+    for name, count in counts.items():
+        steps = [
+            abs(term.factor) * 10.0 ** (math.floor(math.log10(value)) + 1 - digits)
+            for term in count.terms
+            for counter, value in counters.items()
+            if value and counter.is_of(term)
+        ]
+        if steps and (step := round(max(steps))) > 1:
+            found[name] = step
+    return found
 
 
 def _is_cut_off(body: bytes, headers: Mapping[str, str]) -> bool:

@@ -18,7 +18,7 @@ from recorders.servers.dialects import CACHED, IN, OUT, REQUESTS
 from recorders.servers.epochs import Epochs
 from recorders.servers.pages import Page, read_page
 from recorders.servers.specs import ServerSpec
-from recorders.summary.served import UNSEEN
+from recorders.summary.served import ROUNDED, UNSEEN
 from recorders.texts import OwnNote
 from recorders.writer import run_as_others
 
@@ -110,6 +110,11 @@ class Scraper:
     def unseen(self) -> list[str]:
         """The chosen counts of which its page has no series, and which are 0 until it has."""
         return self._page.unseen if self._page and self.spec.choices else []
+
+    @property
+    def steps(self) -> Mapping[str, int]:
+        """The steps in which it states counts that it rounds."""
+        return self._page.steps if self._page else {}
 
     @property
     def restarts(self) -> int:
@@ -215,6 +220,8 @@ class Scraper:
         text = f"{page.server or 'chosen'} counts {' '.join(page.counts)}"
         if page.at_end:
             text += f"; at a request's end: {' '.join(page.at_end)}"
+        if self.steps:
+            text += ROUNDED + " ".join(f"{name}={step}" for name, step in self.steps.items())
         if self.unseen:
             text += f"{UNSEEN}{' '.join(self.unseen)}"
         if text != self._told:

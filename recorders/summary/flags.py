@@ -110,7 +110,7 @@ def find_flags(
         *_heat(reduction, everything),
         *_foreign_load(reduction, everything),
         *_unknown_shares(reduction),
-        *server_flags(reduction),
+        *server_flags(reduction, [span for span in everything if span.phase == "running"]),
     ]
 
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from recorders.counts import Counts
 from recorders.summary.figures import Flag
 from recorders.summary.reduction import Reduction
 from recorders.texts import OwnNote
 
+if TYPE_CHECKING:
+    from recorders.summary.spans import Span
+
 MOST_NAMED = 3
 # What a note of what a server counts says of those that its page has no series of.
 UNSEEN = "; no series of: "
+# And of the counts that it rounds to a step.
+ROUNDED = "; rounded to steps: "
+# The largest share of a phase's count that such a step may be without being flagged.
+MOST_STEP = 0.005
 _COUNTS = re.compile(r".* counts ([a-z0-9_ ]+)(?:;|$)")
 
 
@@ -51,7 +59,18 @@ def served(reduction: Reduction) -> set[str]:
     return {name for match in found if match for name in match[1].split()}
 
 
-def server_flags(reduction: Reduction) -> Iterator[Flag]:
+def steps(reduction: Reduction) -> dict[str, int]:
+    """The steps in which servers stated counts, at their largest."""
+    found: dict[str, int] = {}
+    for text in reduction.noted(OwnNote.SERVER_COUNTS):
+        for part in text.partition(ROUNDED)[2].partition(";")[0].split():
+            name, _, step = part.partition("=")
+            with suppress(ValueError):
+                found[name] = max(int(step), found.get(name, 0))
+    return found
+
+
+def server_flags(reduction: Reduction, running: Sequence[Span] = ()) -> Iterator[Flag]:
     """Flags for tokens that belong to another phase than their energy, or are unknown or lost."""
     if cut := _noted(reduction, OwnNote.COUNTED_AT_REQUEST_END):
         phases = dict.fromkeys(text.rpartition(": ")[0] for text in cut)
@@ -68,6 +87,19 @@ def server_flags(reduction: Reduction) -> Iterator[Flag]:
         text = f"a server restarted, and its last counts are missing: {_some(restarted)}"
         yield Flag("server_restarted", "", text)
     yield from _unseen(reduction)
+    yield from _rounded(steps(reduction), running)
+
+
+def _rounded(found: Mapping[str, int], running: Sequence[Span]) -> Iterator[Flag]:
+    """Counts of running phases that the steps of their server make inexact."""
+    for name, step in found.items():
+        counts = [n for span in running if (n := span.counts.get(name)) is not None]
+        if counts and step > MOST_STEP * min(counts):
+            text = (
+                f"the server states {name} in steps of {step:,}, and a running phase has only "
+                f"{min(counts):,}: they may be off by a step"
+            )
+            yield Flag("rounded_counts", name, text)
 
 
 def _unseen(reduction: Reduction) -> Iterator[Flag]:

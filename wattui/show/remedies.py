@@ -24,6 +24,7 @@ REMEDIES = {
     "left_pass": "let the loop end by itself: choose its length with seconds or target",
     "target_missed": "allow more seconds in wattui.repeat(), or a wider target",
     "counted_at_request_end": "let all requests of a phase end in it, or wait longer for them",
+    "rounded_counts": "restart the server before recording, so that it counts from 0",
     "server_unread": "follow the fix in the flag, then record again",
     "no_series": "correct the labels; `wattui tokens check SERVER --tokens URL#METRIC` tries them",
     "server_restarted": "record again; the server's log says why it restarted",

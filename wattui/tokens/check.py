@@ -52,6 +52,8 @@ def counted_by(metrics: str) -> str:
     text = f"{spec.shown}: {scraper.server or 'it'} counts {', '.join(scraper.names)}"
     late = ", ".join(scraper.last.at_end)
     text += f"; {late} only when a request ends" if late else ""
+    steps = ", ".join(f"{name} of {step:,}" for name, step in scraper.steps.items())
+    text += f"; in steps, as the server rounds its numbers: {steps}" if steps else ""
     return text + (UNSEEN + ", ".join(scraper.unseen) if scraper.unseen else "")
 
 

@@ -30,6 +30,8 @@ from recorders.meters.specs import parse_spec
 from recorders.meters.web import Answer, Web, digest, parse_address
 from tests.support.meters import Plug, plug
 
+# NVIDIA/TensorRT-LLM pull request 11855, `get_energy_metrics` in serve/openai_server.py.
+TRTLLM = {"total_energy_j": 1234.5678, "query_time": 99.5}
 GEN1 = {"meters": [{"power": 103.25, "is_valid": True, "timestamp": 0, "total": 23389}]}
 GEN2 = {"id": 0, "apower": 103.2, "aenergy": {"total": 1234.567, "by_minute": [0, 0, 0]}}
 TASMOTA = {"StatusSNS": {"Time": "2026-11-01T10:00:00", "ENERGY": {"Total": 3.185, "Power": 103}}}
@@ -61,16 +63,28 @@ def answers(device: Plug, document: Any) -> None:
         ("shelly2:{}/em:0", {"total_act_power": 940.5}, "/rpc/EM.GetStatus?id=0", 940.5, None),
         ("tasmota:{}", TASMOTA, "/cm?cmnd=Status%208", 103.0, None),
         ("http://{}/a#/list/1/p*0.001", {"list": [0, {"p": 5000}]}, "/a", 5.0, None),
+        (
+            "http://{}/energy_metrics#J=/total_energy_j",
+            TRTLLM,
+            "/energy_metrics",
+            None,
+            1234.5678,
+        ),
         ("http://{}/a#/p&J=/e*3.6e6", {"p": "5.5", "e": 0.002}, "/a", 5.5, 7200.0),
     ],
 )
 def test_a_profile_reads_its_device(
-    device: Plug, profile: str, document: Any, path: str, power_w: float, energy_j: float | None
+    device: Plug,
+    profile: str,
+    document: Any,
+    path: str,
+    power_w: float | None,
+    energy_j: float | None,
 ) -> None:
     answers(device, document)
     sample = read(profile.format(device.host))
     assert device.asked[0][0] == path
-    assert sample.power_w == pytest.approx(power_w)
+    assert sample.power_w == (None if power_w is None else pytest.approx(power_w))
     assert sample.energy_j == (None if energy_j is None else pytest.approx(energy_j, rel=1e-12))
 
 

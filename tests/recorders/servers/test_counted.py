@@ -208,6 +208,28 @@ def test_a_count_is_never_negative_and_a_restart_is_flagged(tmp_path: Path) -> N
     assert "server_restarted" in dict(flags(made))
 
 
+def rounded(tokens: float) -> str:
+    """The page of a llama-server, which has six digits of each number."""
+    return llama(0).replace("predicted_total 0", f"predicted_total {tokens:g}")
+
+
+@pytest.mark.parametrize(
+    ("before", "flagged"), [(900_000, False), (9_000_000, False), (90_000_000, True)]
+)
+def test_a_count_that_its_server_rounds_too_coarsely_is_flagged(
+    tmp_path: Path, before: int, flagged: bool
+) -> None:
+    """4,000 tokens in steps of 1, 10 and 100: a step of 0.5 % is too much."""
+    made = rig(tmp_path, lambda t: rounded(before + 1000 * t))
+    made.at(1.0, do="begin", phase="running", label="c1", id=1)
+    made.at(5.0, do="end", id=1)
+    made.run(6.0)
+    found = counted(made)["c1"]
+    assert found is not None
+    assert abs(found - 4000) <= (100 if flagged else 10)
+    assert (("rounded_counts", "tokens_out") in flags(made)) == flagged
+
+
 def test_what_programs_count_under_its_names_is_left_out_and_said(tmp_path: Path) -> None:
     made = rig(tmp_path, lambda t: llama(int(100 * t)))
     made.at(1.0, do="count", n=7, of="tokens_out")

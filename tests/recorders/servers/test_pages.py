@@ -137,6 +137,22 @@ def test_each_server_is_told_by_its_metrics(
     assert page.at_end == at_end
 
 
+@pytest.mark.parametrize(
+    ("shown", "step"),
+    [("123456", None), ("1.23457e+06", 10), ("1.23457e+08", 1000), ("1e+06", 10)],
+)
+def test_a_number_with_six_digits_is_known_to_be_rounded(shown: str, step: int | None) -> None:
+    page = read_page(
+        servers.llama(7).replace("predicted_total 7", f"predicted_total {shown}").encode()
+    )
+    assert page.steps.get("tokens_out") == step
+
+
+def test_a_server_that_writes_all_digits_rounds_nothing() -> None:
+    page = read_page(b"vllm:generation_tokens_total 1.234567e+08\n")
+    assert page.steps == {}
+
+
 def test_a_server_without_a_request_yet_has_made_no_token() -> None:
     """Counters of several processes appear with the first request."""
     early = "# TYPE sglang:num_running_reqs gauge\nsglang:num_running_reqs 0.0\n"

@@ -87,9 +87,10 @@ def texts(data: Data, change: Callable[[str], str] = one_line) -> Data:
 
 
 def markdown(text: str) -> str:
-    """A text escaped so that Markdown and its HTML show it literally, on one line."""
+    """A text escaped so that Markdown and its HTML show it literally, on one line; on GitHub, it
+    notifies nobody and refers to nothing."""
     line = _BREAK.sub(" ", text).replace("&", "&amp;").replace("<", "&lt;")
-    return _MARKDOWN.sub(r"\\\1", line)
+    return _REFERENCE.sub(rf"\g<0>{_NO_SPACE}", _MARKDOWN.sub(r"\\\1", line))
 
 
 def markdown_code(text: str) -> str:
@@ -102,6 +103,10 @@ def markdown_code(text: str) -> str:
 
 _BREAK = re.compile(r"\s*\n\s*")
 _MARKDOWN = re.compile(r"([\\`*\[\]|#~]|\b_|_\b)")
+# What stands before the name of a user or the number of an issue; GitHub looks for it in the text
+# that is shown, whether it was escaped or not, and does not find it before a space without width.
+_REFERENCE = re.compile(r"(?<!\w)@(?=\w)|#(?=\d)|\bGH-(?=\d)", re.IGNORECASE)
+_NO_SPACE = "&#8203;"
 
 
 def cell(text: str) -> str:

@@ -18,7 +18,7 @@ import pytest
 
 from recorders.runfile import json_path
 from tests.support.made_runs import IDLE, Part, finished, json_of
-from wattui.clean import MOST_NAME, name_of, one_line
+from wattui.clean import MOST_NAME, markdown, name_of, one_line
 from wattui.commands import report as report_command
 from wattui.report.clean import MOST_TEXT, cleaned
 from wattui.report.document import (
@@ -164,6 +164,33 @@ def test_markdown_shows_every_text_as_it_stands(hostile: tuple[list[Block], set[
         assert wanted in shown
     assert "my%20%28f%29%20%3Cx%3E/1-power.svg" in text
     assert list(pictures) == ["1-power.svg"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("@octocat", True),
+        ("(@octo-cat)", True),
+        ("b32 @a/team", True),
+        ("see #12", True),
+        ("owner/repository#12", True),
+        ("gh-12", True),
+        ("me@home.org", False),
+        ("phase # 1", False),
+        ("net @ 4 GHz", False),
+    ],
+)
+def test_a_text_notifies_nobody_on_github(text: str, is_one: bool) -> None:
+    """GitHub looks for names and numbers in what Markdown shows, after any escapes."""
+    (shown,) = (each for each in Seen(rendered(markdown(text))).texts if each.strip())
+    assert (REFERENCES.search(text) is not None) == is_one
+    assert REFERENCES.search(shown) is None
+    assert shown.replace("\u200b", "") == text
+    assert ("\u200b" in shown) == is_one
+
+
+# As in docs.github.com, "Mentioning people and teams" and "Autolinked references and URLs".
+REFERENCES = re.compile(r"(?<!\w)@[a-z0-9]|(?:(?<!\w)|\w/[\w.-]+)#\d|\bGH-\d", re.IGNORECASE)
 
 
 def test_drawn_files_show_every_text_as_it_stands(hostile: tuple[list[Block], set[str]]) -> None:

@@ -109,6 +109,7 @@ def _bytes(model: OnnxModel, names: Any) -> int:
 def _remarks(model: OnnxModel, layerwise: bool) -> tuple[str, ...]:
     from workloads.model.onnx_count import branch_macs, macs_of
     from workloads.model.onnx_fold import has_graphs
+    from workloads.model.onnx_stand_ins import BLOCKED
 
     unknown = [node for node in model.nodes if macs_of(model, node) is None]
     branches = [counts for node in unknown if (counts := branch_macs(model, node))]
@@ -125,6 +126,11 @@ def _remarks(model: OnnxModel, layerwise: bool) -> tuple[str, ...]:
     remarks = []
     if uncounted:
         remarks.append(f"MACs not counted for: {_listed(uncounted)}")
+    if any(node.domain == BLOCKED for node in model.nodes):
+        remarks.append(
+            "onnxruntime made this file for one kind of processor: the MACs are those of the file "
+            "it was made from"
+        )
     remarks += [
         f"MACs depend on the input: an If has {fewest:,} or {most:,}, and {fewest:,} are counted"
         for fewest, most in branches

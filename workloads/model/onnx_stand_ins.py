@@ -14,6 +14,8 @@ from onnx import ModelProto, checker, helper, shape_inference
 
 STANDARD = frozenset({"", "ai.onnx"})
 MICROSOFT = "com.microsoft"
+# Operators on blocks of channels as wide as the processor's registers.
+BLOCKED = "com.microsoft.nchwc"
 # The first opset with a LayerNormalization; onnxruntime has one in all of them.
 _FIRST_NORMALIZATION = 17
 

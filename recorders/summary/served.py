@@ -72,7 +72,10 @@ def steps(reduction: Reduction) -> dict[str, int]:
 
 def server_flags(reduction: Reduction, running: Sequence[Span] = ()) -> Iterator[Flag]:
     """Flags for tokens that belong to another phase than their energy, or are unknown or lost."""
-    if cut := _noted(reduction, OwnNote.COUNTED_AT_REQUEST_END):
+    exact = {span.name for span in running if span.by_usage}
+    exact -= {span.name for span in running if not span.by_usage}
+    noted = _noted(reduction, OwnNote.COUNTED_AT_REQUEST_END)
+    if cut := [text for text in noted if text.rpartition(": ")[0] not in exact]:
         phases = dict.fromkeys(text.rpartition(": ")[0] for text in cut)
         text = (
             "the server counts tokens when a request ends, and requests were at work at an edge: "

@@ -35,6 +35,7 @@ from recorders.summary.reduction import (
 from recorders.summary.served import counted_late, served
 from recorders.summary.silences import silences, unknown_between
 from recorders.summary.stats import Course
+from recorders.summary.usage import by_usage
 from recorders.texts import OwnNote
 
 SHORTEST_BLOCK_S = 0.5
@@ -70,7 +71,8 @@ class Span:
     the ± of energies from manual readings (None: unknown). `located` has the energies of channels
     that were found at both edges, and not only read there. `share` is the part of the machine's
     energy in that time that `energy_j` is.
-    `aligned`: the program was quiet before and after it.
+    `aligned`: the program was quiet before and after it. `by_usage`: its counts of tokens are those
+    of the load's requests, and not of a server that counts when they end.
     """
 
     phase: str
@@ -89,6 +91,7 @@ class Span:
     share: float = 1.0
     aligned: bool = False
     counts: Counts = field(default_factory=dict)
+    by_usage: bool = False
 
     def counted(self, name: str) -> int | None:
         """One of its counts; None if unknown."""
@@ -301,6 +304,10 @@ def nested(
     windows = windows or EnergyWindows(reduction)
     every = _paired(reduction.events, windows)
     by_servers, late = served(reduction), counted_late(reduction)
+
+    def counts_at(row: EventRow) -> Counts:
+        return late.get(row.time_s, {}) | row.every_count
+
     found: dict[int, Span] = {}
     for each in every:
         end = each.end or Moment(reduction.events[-1].time_s, reduction.events[-1])
@@ -308,9 +315,7 @@ def nested(
         span.phase, span.label, span.repeat = each.key
         span.inside, span.finished = each.inside, each.end is not None
         span.aligned = each.quiet
-        at_begin, at_end = (
-            late.get(row.time_s, {}) | row.every_count for row in (each.begin.row, end.row)
-        )
+        at_begin, at_end = map(counts_at, (each.begin.row, end.row))
         in_rows = each.begin.row.every_count.keys() & end.row.every_count.keys()
         told = {n: c for n, c in each.counts.items() if n not in by_servers or n in in_rows}
         counts = growth(at_begin, at_end) | told
@@ -318,6 +323,8 @@ def nested(
             counts.pop(name, None)
         span.inferences, span.counts = counts.get(INFERENCES), named(counts)
         found[id(each)] = span
+    for span, own in by_usage(reduction, list(found.values()), counts_at):
+        span.counts, span.by_usage = {**span.counts, **own}, True
     pairs = [(found[id(each)], found[id(each.around)] if each.around else None) for each in every]
     return sorted(pairs, key=lambda pair: (pair[0].start_s, -pair[0].end_s))
 

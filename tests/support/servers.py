@@ -92,6 +92,39 @@ llamacpp:prompt_tokens_cached_total 19425
 # TYPE llamacpp:spec_decode_num_draft_tokens_total counter
 llamacpp:spec_decode_num_draft_tokens_total 0
 """
+# llama-server 0.5.0-dev (in the sources of llama-cpp-python 0.3.36), after 1,031,398 prompt tokens;
+# without the lines that say what a metric is.
+LLAMA_0_5 = """# TYPE llamacpp:prompt_tokens_total counter
+llamacpp:prompt_tokens_total 1.0314e+06
+# TYPE llamacpp:prompt_tokens_cached_total counter
+llamacpp:prompt_tokens_cached_total 1276
+# TYPE llamacpp:prompt_seconds_total counter
+llamacpp:prompt_seconds_total 329.971
+# TYPE llamacpp:tokens_predicted_total counter
+llamacpp:tokens_predicted_total 340
+# TYPE llamacpp:tokens_predicted_seconds_total counter
+llamacpp:tokens_predicted_seconds_total 0.003076
+# TYPE llamacpp:n_decode_total counter
+llamacpp:n_decode_total 540
+# TYPE llamacpp:n_tokens_max counter
+llamacpp:n_tokens_max 3290
+# TYPE llamacpp:spec_decode_num_draft_tokens_total counter
+llamacpp:spec_decode_num_draft_tokens_total 0
+# TYPE llamacpp:spec_decode_num_accepted_tokens_total counter
+llamacpp:spec_decode_num_accepted_tokens_total 0
+# TYPE llamacpp:spec_decode_num_drafts_total counter
+llamacpp:spec_decode_num_drafts_total 0
+# TYPE llamacpp:prompt_tokens_seconds gauge
+llamacpp:prompt_tokens_seconds 4490.14
+# TYPE llamacpp:predicted_tokens_seconds gauge
+llamacpp:predicted_tokens_seconds 6544.95
+# TYPE llamacpp:requests_processing gauge
+llamacpp:requests_processing 0
+# TYPE llamacpp:requests_deferred gauge
+llamacpp:requests_deferred 0
+# TYPE llamacpp:n_busy_slots_per_decode gauge
+llamacpp:n_busy_slots_per_decode 3.24074
+"""
 _SG = 'engine_type="unified",model_name="m"'
 # Counters of whole requests only.
 SGLANG_OLD = """# TYPE sglang:prompt_tokens_total counter

@@ -45,6 +45,7 @@ class Marked:
 
     log: list[tuple[float, str, object]] = field(default_factory=list)
     edge_s: float = 0.0
+    notes: list[str] = field(default_factory=list)
 
     async def begin(self, phase: str, label: str = "", repeat: int | None = None) -> None:
         await asyncio.sleep(self.edge_s)
@@ -56,6 +57,9 @@ class Marked:
 
     def count(self, counts: Mapping[str, int]) -> None:
         self.log.append((self.now_s, "count", dict(counts)))
+
+    async def note(self, text: str) -> None:
+        self.notes.append(text)
 
     @property
     def open(self) -> str:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from recorders.summary.usage import usage_note
 from wattui.errors import UsageError
 from wattui.tokens.load import Load, Loaded, Marks, Wish
 from wattui.tokens.prompts import Prompt, Synthetic
@@ -73,6 +74,7 @@ async def run(
                 keep(loaded)
             if loaded.lost:
                 raise ServerError(f"{asked.address.base}: gave up in {wish.label}: {loaded.lost}")
+            await marks.note(usage_note(wish.label, loaded.tokens.counts, loaded.whole.counts))
 
 
 def _announced(wish: Wish, repeats: int) -> str:

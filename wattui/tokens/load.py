@@ -11,6 +11,7 @@ each slot, and requests that run in step do not cut the window in the middle of 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -46,6 +47,9 @@ class Marks(Protocol):
     def count(self, counts: Mapping[str, int]) -> None:
         """Add to the counts of the open phase."""
 
+    async def note(self, text: str) -> None:
+        """Write a note, after everything before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -66,9 +70,13 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a load has done. `begun_s` and `ended_s` are the window's (None: it did not begin), and
-    `tokens` is what was used in it, by the usage of every request; `passed_on` is what the open
-    phase was told. `is_whole`: it ended with a round. `lost`: why it ended early, or nothing."""
+    """What a load has done.
+
+    `begun_s` and `ended_s` are the window's (None: it did not begin). `tokens` is what was used in
+    it, by the usage of every request, `whole` what was used from the first request to the last;
+    `passed_on` is what the open phase was told. `is_whole`: it ended with a round. `lost`: why it
+    ended early, or nothing.
+    """
 
     wish: Wish
     traces: list[Trace]
@@ -76,6 +84,7 @@ class Loaded:
     begun_s: float | None
     ended_s: float | None
     tokens: Tokens
+    whole: Tokens
     passed_on: Tokens
     is_whole: bool
     lost: str
@@ -168,6 +177,7 @@ class Load:
             self._begun_s,
             self._ended_s,
             tokens,
+            counted(self._traces, math.inf, self._rates),
             self._told,
             self._is_whole,
             self._lost,

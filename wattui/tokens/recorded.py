@@ -30,6 +30,10 @@ class RecordedMarks:
         """Add to the counts of the open phase."""
         self._thread.submit(_count, counts)
 
+    async def note(self, text: str) -> None:
+        """Write a note, after everything before it."""
+        await self._run(lambda: marks.note(text))
+
     def close(self) -> None:
         """Wait until everything was passed on."""
         self._thread.shutdown()

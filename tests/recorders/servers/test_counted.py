@@ -208,6 +208,42 @@ def test_a_count_is_never_negative_and_a_restart_is_flagged(tmp_path: Path) -> N
     assert "server_restarted" in dict(flags(made))
 
 
+def loaded(folder: Path, note: str, other: int = 0) -> Rig:
+    """A load of requests of 2 s and 200 tokens, one after the other from 1 s to 9 s, with a window
+    from 2 s to 7.5 s; and what another client was given."""
+    requests = [(float(t), t + 2.0, 200) for t in (1, 3, 5, 7)] + [(4.0, 5.5, other)] * bool(other)
+    made = rig(folder, Requests(*requests).page)
+    for number, (phase, begin_s) in enumerate(
+        (("warmup", 1.0), ("running", 2.0), ("cooldown", 7.5))
+    ):
+        made.at(begin_s - 0.01, do="begin", phase=phase, label="c1", id=number + 1)
+        made.at((2.0, 7.5, 9.1)[number] - 0.02, do="end", id=number + 1)
+    made.at(9.2, do="note", text=note)
+    made.run(9.5)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("note", "other", "taken"),
+    [
+        ("usage c1: tokens_out=550 of 800", 0, True),
+        ("usage c1: tokens_out=550 of 800", 80, False),
+        ("usage c1: tokens_out=550 of 700", 0, False),
+        ("usage c2: tokens_out=550 of 800", 0, False),
+        ("usage c1: whatever", 0, False),
+    ],
+)
+def test_a_load_s_own_counts_are_taken_if_it_was_the_only_client(
+    tmp_path: Path, note: str, other: int, taken: bool
+) -> None:
+    """The server counts three whole requests in the window."""
+    made = loaded(tmp_path, note, other)
+    running = {s.phase: s for s in spans(made.recorder.reduction)}["running"]
+    assert running.counted("tokens_out") == (550 if taken else 600 + other)
+    assert running.by_usage == taken
+    assert (("counted_at_request_end", "running c1") in flags(made)) != taken
+
+
 def rounded(tokens: float) -> str:
     """The page of a llama-server, which has six digits of each number."""
     return llama(0).replace("predicted_total 0", f"predicted_total {tokens:g}")

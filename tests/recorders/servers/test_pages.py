@@ -75,6 +75,20 @@ def counted(text: str, choices: str = "") -> dict[str, int]:
             ["tokens_out", "decode_ms"],
         ),
         (
+            servers.LLAMA_0_5,
+            "llama-server",
+            {
+                "tokens_out": 340,
+                "tokens_in": 1_031_400,
+                "tokens_cached": 1276,
+                "prefill_ms": 329_971,
+                "decode_ms": 3,
+            },
+            0,
+            0,
+            ["tokens_out", "decode_ms"],
+        ),
+        (
             servers.SGLANG_OLD,
             "SGLang",
             {"tokens_out": 7557572, "tokens_in": 8128902},
@@ -146,6 +160,10 @@ def test_a_number_with_six_digits_is_known_to_be_rounded(shown: str, step: int |
         servers.llama(7).replace("predicted_total 7", f"predicted_total {shown}").encode()
     )
     assert page.steps.get("tokens_out") == step
+
+
+def test_a_llama_server_rounds_a_million_tokens_to_ten() -> None:
+    assert read_page(servers.LLAMA_0_5.encode()).steps == {"tokens_in": 10}
 
 
 def test_a_server_that_writes_all_digits_rounds_nothing() -> None:

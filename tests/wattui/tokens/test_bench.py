@@ -219,3 +219,18 @@ def test_without_stated_times_none_are_counted() -> None:
     rows, marked = measured(Pace(), 2)
     assert rows[0].prefill_s is None
     assert all("prefill_ms" not in counts for *_, counts in marked.phases())
+
+
+def test_each_load_notes_what_its_window_and_all_of_it_used() -> None:
+    """With 4 requests of 20 tokens in flight, which straddle the edges."""
+    pace = Pace(prefill_s=0.13, chunk_s=0.02)
+    [row], marked = measured(pace, 4)
+    [note] = marked.notes
+    label, _, parts = note.removeprefix("usage ").partition(": ")
+    used = dict(part.split("=") for part in parts.split(", "))
+    window, whole = (int(n) for n in used["tokens_out"].split(" of "))
+    assert label == "c4"
+    assert window == row.tokens_out
+    [only] = {body["max_tokens"] for body in pace.bodies[-10:]}
+    assert whole % only == 0
+    assert whole == only * sum(body["max_tokens"] == only for body in pace.bodies)

@@ -153,6 +153,26 @@ def test_the_proxy_counts_what_the_server_counts(server: LlamaServer) -> None:
     assert stated["decode_s"] > 0
 
 
+@pytest.mark.quiet
+def test_a_recorded_bench_has_the_tokens_of_its_windows(
+    server: LlamaServer, tmp_path: Path
+) -> None:
+    """And not those of the whole requests that the server counted in them, though it is read."""
+    wattui = [sys.executable, "-m", "wattui"]
+    load = [*wattui, "tokens", "bench", server.url, "--concurrency", "1,3", "--seconds", "1"]
+    load += ["--prompts", "synthetic:40/400", "--armed", "0.5", "--json"]
+    path = tmp_path / "llm.csv"
+    argv = [*wattui, "--headless", "--csv", str(path), "--tokens", server.url]
+    argv += ["--idle", "0", "--simulate", "--", *load]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    stated = {each["label"]: each["tokens_out"] for each in json.loads(done.stdout)["loads"]}
+    summary = json.loads(path.with_suffix(".json").read_text())["summary"]
+    counted = {g["label"]: g["counts"]["tokens_out"]["count"] for g in summary["labels"]}
+    assert counted == stated
+    assert "counted_at_request_end" not in {flag["name"] for flag in summary["flags"]}
+
+
 def test_a_second_bench_finds_none_of_its_prompts_in_the_server_s_cache(
     server: LlamaServer, capsys: pytest.CaptureFixture[str]
 ) -> None:

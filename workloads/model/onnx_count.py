@@ -14,10 +14,10 @@ from workloads.model.onnx_read import OnnxModel
 from workloads.model.onnx_stand_ins import KNOWN, MICROSOFT, STANDARD
 
 Shapes = Mapping[str, Shape]
-Count = Callable[[Shapes, Any], int]
+Count = Callable[[Shapes, Any], int | None]
 
 # Operators with uncounted arithmetic, as all that are neither ONNX's nor onnxruntime's.
-UNCOUNTED = frozenset({"Attention", "DeformConv", "DFT", "Einsum", "Loop", "Scan"})
+UNCOUNTED = frozenset({"Attention", "DeformConv", "DFT", "Loop", "Scan"})
 
 
 def attribute(node: Any, name: str, default: Any) -> Any:
@@ -127,10 +127,35 @@ def _recurrent(shapes: Shapes, node: Any) -> int:
     return math.prod(steps) * weights
 
 
+def _einsum(shapes: Shapes, node: Any) -> int | None:
+    """Every combination of the indices of two factors, if their products are summed over one; None
+    for more factors, which are multiplied in an order that onnxruntime chooses."""
+    equation = attribute(node, "equation", b"").decode().replace(" ", "")
+    given, arrow, result = equation.partition("->")
+    terms = given.split(",")
+    sizes: dict[str, int] = {}
+    for term, name in zip(terms, node.input, strict=True):
+        for index, size in zip(_indices(term, len(shapes[name])), shapes[name], strict=True):
+            sizes[index] = max(size, sizes.get(index, 1))
+    letters = {index for index in sizes if index.isalpha()}
+    kept = set(result) if arrow else {each for each in letters if given.count(each) == 1}
+    if len(terms) < 2 or letters <= kept:
+        return 0
+    return math.prod(sizes.values()) if len(terms) == 2 else None
+
+
+def _indices(term: str, rank: int) -> list[str]:
+    """A letter for each dimension; a number, from the last, for those that are an ellipsis."""
+    before, _, after = term.partition("...")
+    more = rank - len(before) - len(after)
+    return [*before, *(str(place) for place in range(more, 0, -1)), *after]
+
+
 _COUNTS: dict[str, Count] = {
     "Conv": _conv(1),
     "ConvInteger": _conv(1),
     "ConvTranspose": _transposed,
+    "Einsum": _einsum,
     "Gemm": _gemm,
     "GRU": _recurrent,
     "LSTM": _recurrent,

@@ -290,7 +290,7 @@ def test_what_cannot_be_counted_is_told(tmp_path: Path) -> None:
     proto = model(
         [
             node("LSTM", ["x", "w", "r"], ["", "h"], hidden_size=2),
-            node("Einsum", ["h", "h"], ["e"], equation="abc,abc->ab"),
+            node("Einsum", ["h", "h", "h"], ["e"], equation="abc,abc,abc->ab"),
             node("CDist", ["e", "e"], ["y"], domain="com.microsoft"),
         ],
         [value("x", ["N", 3, 4])],

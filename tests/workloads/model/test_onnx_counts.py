@@ -189,6 +189,29 @@ def test_weights_that_the_file_leaves_out_are_parameters(tmp_path: Path) -> None
     assert results(plan, OnnxEngine())["net"].inferences == 1
 
 
+@pytest.mark.parametrize(
+    ("equation", "sizes", "shape", "macs"),
+    [
+        ("nab,bc->nac", [5, 3], [3, 4], 5 * 3 * 4),  # a product of matrices
+        ("ntgi,gih->ntgh", [5, 4, 3], [4, 3, 2], 5 * 4 * 3 * 2),  # one in each of four groups
+        ("...ab,...bc->...ac", [6, 5, 3], [1, 1, 3, 4], 6 * 5 * 3 * 4),
+        ("nab, bc", [5, 3], [3, 4], 5 * 3 * 4),  # the result is the indices that come once
+        ("nab,ab->nab", [5, 3], [5, 3], 0),  # nothing is summed
+        ("nab,c->nabc", [5, 3], [4], 0),
+        ("nab,nab->n", [5, 3], [1, 5, 3], 5 * 3),
+    ],
+)
+def test_sums_of_products_of_any_indices(
+    equation: str, sizes: list[int], shape: list[int], macs: int, tmp_path: Path
+) -> None:
+    made = node("Einsum", ["x", "w"], ["e"], equation=equation)
+    nodes = [made, node("Flatten", ["e"], ["y"], axis=0)]
+    proto = model(nodes, [value("x", [1, *sizes])], [value("y", [1, None])], [weight("w", *shape)])
+    plan = planned(saved(tmp_path, proto))
+    assert (plan.cells[0].macs, plan.cells[0].macs_at_least) == (macs, False)
+    assert results(plan, OnnxEngine())["net"].inferences == 1
+
+
 def branching(then: list[Any], otherwise: list[Any], weights: list[Any]) -> Any:
     """x through one of two branches, by the sign of its sum."""
     graphs = {

@@ -18,7 +18,7 @@ from recorders import directory, wire
 from recorders.guard import FAREWELL
 from recorders.json_parts import WrongPartError
 from recorders.meters.specs import parse_meters
-from recorders.own_process import own_command
+from recorders.own_process import start_recorder
 from recorders.summary.figures import Summary
 from recorders.ticker import MAX_RATE_HZ, MIN_RATE_HZ
 
@@ -128,14 +128,19 @@ class Finished:
 
 
 class Client:
-    """A running recorder process.
+    """A running recorder process; `process` is one that was started in advance.
 
     `wait_ready` gives its first message: directory, columns, sources and what is missing. It raises
     RecorderError with code exists, busy, unwritable, no_place, require, or died; the constructor
     raises OSError if a relative path cannot be resolved.
     """
 
-    def __init__(self, config: Config, on_message: Callable[[wire.Message], None] | None = None):
+    def __init__(
+        self,
+        config: Config,
+        on_message: Callable[[wire.Message], None] | None = None,
+        process: subprocess.Popen[bytes] | None = None,
+    ) -> None:
         self._on_message = on_message or (lambda _: None)
         # The last message has figures for each phase and label, so many megabytes are normal.
         self._lines = wire.Lines(sys.maxsize)
@@ -144,13 +149,7 @@ class Client:
         self._lock = threading.Lock()
         settings = asdict(config)
         settings["csv"] = str(config.csv.absolute()) if config.csv else None
-        self.process = subprocess.Popen(
-            own_command("recorders.__main__"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        self.process = process or start_recorder()
         to, back = self.process.stdin, self.process.stdout
         assert to is not None
         assert back is not None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from pathlib import Path
 
 
 def draft_name(path: Path) -> Path:
     """A new name beside a file."""
-    return path.with_name(f".wattui-{secrets.token_hex(8)}")
+    return path.with_name(f".wattui-{os.urandom(8).hex()}")
 
 
 def write_draft(path: Path, data: bytes, like: Path | None = None, safe: bool = False) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Mapping
@@ -57,5 +56,7 @@ def _stamp(status: os.stat_result) -> dict[str, int]:
 
 
 def _digest(file: BufferedReader) -> str:
+    import hashlib  # and with it OpenSSL, not before it is needed
+
     digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
     return digest.hexdigest()

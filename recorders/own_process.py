@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -31,3 +32,14 @@ def own_command(module: str, *arguments: str) -> list[str]:
     places = [root, *(path for path in sys.path if path.endswith(SITES) and path != root)]
     boot = BOOT.format(module=module, arguments=arguments)
     return [sys.executable, "-I", "-c", boot, module.partition(".")[0], root, *places]
+
+
+def start_recorder() -> subprocess.Popen[bytes]:
+    """Start a recorder process, which waits for the first line from its `Client`."""
+    return subprocess.Popen(
+        own_command("recorders.__main__"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )

@@ -10,12 +10,15 @@ import resource
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from wattui.errors import UsageError, WattuiError
 from wattui.folders import working_directory
 from wattui.own_packages import prefer_own
 from wattui.show.printing import cleaning, say
+
+if TYPE_CHECKING:
+    import subprocess
 
 # A subcommand's module is imported when it is called.
 SUBCOMMANDS = {
@@ -53,6 +56,10 @@ HEADLESS_ONLY = (
     "inferences",
     "count_match",
     "per",
+)
+# With these there is no dashboard, or one without a recorder.
+NO_RECORDER = frozenset(
+    {"--headless", "--replay", "--web", "--help", "-h", "--version", "--completion"}
 )
 # Errors of writes. Those to files are reported with the file's name, so these are of the output.
 UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF)
@@ -128,9 +135,10 @@ def _main(arguments: list[str]) -> int:
         from workloads.cli import main as run_workload
 
         return run_workload(arguments[1:], f"wattui {WORKLOADS}")
+    own, command = split_command(arguments)
+    recorder = _recorder_in_advance(own)
     from wattui.commands.main_options import main_parser
 
-    own, command = split_command(arguments)
     options, loose = main_parser().parse_known_args(own)
     if loose and loose[0].startswith("-"):
         raise UsageError(f"unknown option {' '.join(loose[0].split())}: see `wattui --help`")
@@ -167,7 +175,7 @@ def _main(arguments: list[str]) -> int:
             raise UsageError(f"--{name} needs --headless: fix: add it, or leave out --{name}")
         from wattui.tui import start
 
-        return start.main(options)
+        return start.main(options, recorder)
     if options.csv and options.csv.endswith("/"):  # a folder: the recording of a whole job
         from wattui.fleet import recording
 
@@ -175,6 +183,18 @@ def _main(arguments: list[str]) -> int:
     from wattui.capture import headless
 
     return headless.main(options, command)
+
+
+def _recorder_in_advance(own: list[str]) -> subprocess.Popen[bytes] | None:
+    """A recorder that starts while this process does, if the dashboard seems to be asked for.
+
+    One started in vain ends with this process.
+    """
+    if not os.isatty(0) or any(each.partition("=")[0] in NO_RECORDER for each in own):
+        return None
+    from recorders.own_process import start_recorder
+
+    return start_recorder()
 
 
 class _Subcommand(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
 import shlex
@@ -147,6 +146,8 @@ def load(path: Path) -> Settings:
     values: dict[str, Any] = {}
     for key, value in found.items():
         if key not in NAMES:
+            import difflib
+
             near = difflib.get_close_matches(key, NAMES, 1, 0.5)
             known = f"did you mean {near[0]}?" if near else f"use one of {', '.join(sorted(NAMES))}"
             raise UsageError(f"{path}: unknown key {key!r}: {known}")

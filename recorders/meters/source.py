@@ -11,7 +11,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from statistics import median
 
 from recorders.channels import METER
 from recorders.meters.meter import (
@@ -177,6 +176,8 @@ class MeterSource:
     @property
     def _usual_s(self) -> float:
         """The usual time between two readings."""
+        from statistics import median
+
         known = len(self._steps_s) >= FEWEST
         return median(self._steps_s) if known else self._spec.period_s
 

@@ -6,7 +6,6 @@ spec asks for it; if it needs more packages, they are the extra of the same name
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -94,6 +93,8 @@ def parse_spec(text: str) -> Spec:
     """A spec from its text. Raises SpecError, which names the nearest kind if it is unknown."""
     kind, colon, where = ALONE.get(text, text).partition(":")
     if kind not in SCHEMES:
+        import difflib
+
         near = difflib.get_close_matches(kind.lower(), SCHEMES, 1, 0.5)
         fix = SCHEMES[near[0]][1] if near else f"use one of {', '.join(SCHEMES)}, {MANUAL}"
         raise SpecError(f"unknown kind {cut(kind)!r}: fix: {fix}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 import sys
 from dataclasses import dataclass
@@ -107,7 +106,7 @@ class KernelEvents:
 
 def _open(event: PmuEvent, thread: int, cpu: int, read_format: int = 0, flags: int = 0) -> int:
     """A descriptor of an event; raises OSError."""
-    machine = platform.machine()
+    machine = os.uname().machine
     if sys.platform != "linux" or machine not in SYSCALLS:
         raise OSError(f"perf events are not supported on {sys.platform} {machine}")
     fields = (event.pmu, _ATTR_BYTES, event.config, read_format, flags)

@@ -7,7 +7,6 @@ reads `max_energy_range_uj`, so it loses every wrap, and it rejects sparse and m
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Protocol
@@ -69,6 +68,8 @@ def _import_apis() -> tuple[
     Callable[[list[int]], RawApi], Callable[[list[int]], RawApi], type[Exception]
 ]:
     """Import pyRAPL, removing the handler that it installs on the root logger."""
+    import logging
+
     handlers = list(logging.root.handlers)
     logging.disable(logging.CRITICAL)
     try:

@@ -107,6 +107,13 @@ def test_being_continued_while_it_ends_does_not_hold_it(place: Place) -> None:
         assert terminal.process.returncode == 0
 
 
+def test_a_recorder_started_for_a_wrong_command_line_ends_with_it(place: Place) -> None:
+    with Terminal(place, [*WATTUI, "--no-such-option"], ROWS, COLUMNS) as terminal:
+        terminal.until_seen(b"unknown option")
+        assert terminal.end() == 2
+    until(lambda: not place.processes(), "the end of the recorder")
+
+
 def test_without_a_terminal_it_names_the_other_way(place: Place) -> None:
     ended = place.run(DASHBOARD)
     assert ended.status == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,14 +33,15 @@ Ended = Callable[[dict[str, Any]], client.Finished]
 
 
 @pytest.fixture
-def ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ended:
+def ended(tmp_path: Path) -> Ended:
     def finish(summary: dict[str, Any]) -> client.Finished:
         run = {"summary": summary, "status": "finished", "lost_rows": 0}
         said = tmp_path / "said"
         said.write_text(json.dumps({"t": "done", "run": run, "write_error": None}))
         command = [sys.executable, "-I", "-c", SAYS, str(said)]
-        monkeypatch.setattr(client, "own_command", lambda module: command)
-        recording = client.Client(client.Config(csv=None))
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+        recording = client.Client(client.Config(csv=None), process=process)
         recording.wait_ready()
         return recording.finish()
 

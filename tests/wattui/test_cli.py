@@ -298,3 +298,39 @@ def test_a_mark_needs_no_output() -> None:
 
 def test_the_dashboard_in_a_browser_exports_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert "fix: leave out --web" in refused(capsys, ["--web", "--prometheus", "0"])
+
+
+STARTED = object()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The recorders that were started in advance, by a command line on a terminal."""
+    found: list[object] = []
+
+    def start() -> object:
+        found.append(STARTED)
+        return STARTED
+
+    monkeypatch.setattr("wattui.cli.os.isatty", lambda _: True)
+    monkeypatch.setattr("recorders.own_process.start_recorder", start)
+    return found
+
+
+def test_the_dashboard_takes_over_a_recorder_that_started_before_its_options_were_read(
+    started: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def show(options: object, recorder: object) -> int:
+        assert [recorder] == started == [STARTED]
+        return 7
+
+    monkeypatch.setattr("wattui.tui.start.main", show)
+    assert main(["--rate", "5"]) == 7
+
+
+@pytest.mark.parametrize("option", ["--help", "-h", "--version", "--replay=x.csv", "--headless"])
+def test_no_recorder_starts_in_advance_where_none_is_needed(
+    started: list[object], option: str
+) -> None:
+    status_of([option])
+    assert not started

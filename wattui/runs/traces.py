@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from recorders.channels import channel_of, kind_of_column, unit_of
@@ -47,6 +46,8 @@ class Trace:
         steps = [after - before for before, after in pairwise(self.last_s)]
         if not steps:
             return []
+        from statistics import median
+
         usual_s = median(step / n for step, n in zip(steps, self.count[1:], strict=True))
         silences = zip(self.first_s[1:], self.last_s[:-1], strict=True)
         return [

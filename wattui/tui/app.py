@@ -89,6 +89,7 @@ class Dashboard(TerminalApp):
         if self._fleet is not None:
             self._show_fleet(self._fleet.start())
         self.call_after_refresh(self._hurry)
+        self.call_after_refresh(self._start.when_drawn)
 
     @property
     def stream(self) -> Stream:

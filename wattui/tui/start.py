@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +32,11 @@ ASCII_LOCALES = frozenset({"C", "POSIX"})
 DRIVER = "TEXTUAL_DRIVER"
 
 
-def main(options: argparse.Namespace) -> int:
-    """Show the dashboard; returns the exit status. Raises WattuiError."""
+def main(options: argparse.Namespace, recorder: subprocess.Popen[bytes] | None = None) -> int:
+    """Show the dashboard; returns the exit status. Raises WattuiError.
+
+    `recorder` is a recorder process that was started in advance.
+    """
     if DRIVER not in os.environ:
         _check_terminal()
     known = from_options(options)
@@ -57,7 +62,7 @@ def main(options: argparse.Namespace) -> int:
             raise UsageError("--replay has nothing to export: fix: leave out one of the two")
         stream, fleet = _replayed(Path(options.replay), options.speed)
     else:
-        stream = session = Session(config, exports)
+        stream = session = Session(config, exports, recorder)
         first = FirstWatts(session, None if DRIVER in os.environ else sys.__stderr__)
         first.start()
     # Import Textual while the recorder probes its sensors.
@@ -81,6 +86,8 @@ def main(options: argparse.Namespace) -> int:
         exports,
         recall_path=log.with_name("commands.json"),
         greeted_path=log.with_name("greeted"),
+        # What is there by then stays, and need not be searched for garbage again and again.
+        when_drawn=gc.freeze,
     )
     app = Dashboard(stream, start, fleet)
     try:

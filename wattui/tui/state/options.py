@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ class Start:
     """Start-up options: settings, their file, and those given on the command line.
 
     `recall_path` is the file of the commands launched before; None: they are not remembered.
+    `when_drawn` is called once the first screen is drawn.
     `greeted_path` is the file that exists once the hint of the first run was seen; None: there is
     no hint.
     """
@@ -29,6 +30,7 @@ class Start:
     exports: Exports | None = None
     recall_path: Path | None = None
     greeted_path: Path | None = None
+    when_drawn: Callable[[], None] = lambda: None
 
     def settled(self, settings: Settings) -> Start:
         """A copy with new settings."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -58,6 +57,8 @@ def layout_refusal(text: str, specs: Sequence[GraphSpec]) -> str | None:
     unknown = [title for title in layout.titles if title not in known] if layout else []
     if not unknown:
         return None
+    import difflib
+
     near = difflib.get_close_matches(unknown[0], known, 1)
     return f"there is no graph {unknown[0]!r}" + (f": did you mean {near[0]}?" if near else "")
 

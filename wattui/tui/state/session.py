@@ -82,12 +82,17 @@ class Stream(Protocol):
 
 
 class Session(Stream):
-    """One recorder process, with a run file or without.
+    """One recorder process, with a run file or without; `process` is one started in advance.
 
     Raises RecorderError if it cannot start; `lost` says why it stopped after starting.
     """
 
-    def __init__(self, config: Config, exports: Exports | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        exports: Exports | None = None,
+        process: subprocess.Popen[bytes] | None = None,
+    ) -> None:
         self.csv, self.rate_hz = config.csv, config.rate_hz
         self._force = config.force
         self._exports = exports
@@ -95,7 +100,7 @@ class Session(Stream):
         self.done: Finished | None = None
         self._health = Health(time.monotonic_ns())
         self._messages: list[Message] = []
-        self._client = Client(replace(config, follow=True), self._take)
+        self._client = Client(replace(config, follow=True), self._take, process)
 
     def wait_ready(self) -> Session:
         """Wait until the sources are open."""

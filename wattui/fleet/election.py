@@ -166,6 +166,13 @@ class Leader:
         os.close(self.descriptor)
 
 
+def remove_place(place: Path) -> None:
+    """Remove the place of a node's processes after its leader was killed, unless another leads."""
+    with contextlib.suppress(OSError):
+        if not is_locked(place / LOCK):
+            shutil.rmtree(place, ignore_errors=True)
+
+
 class Seat:
     """The place of a process that does not record, while it lives."""
 

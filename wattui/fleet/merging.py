@@ -306,16 +306,16 @@ def _once(rows: Iterable[EventRow]) -> list[EventRow]:
 
 
 def _ends(nodes: Sequence[Node], courses: Mapping[int, Course]) -> Iterator[EventRow]:
-    """The ends of the commands: each is that of the last node, and failed if it failed on one."""
+    """The ends of the commands: each is that of the last node, and failed if it failed on one; the
+    launcher may have stopped it on the others for that."""
     every = [
         [(courses[node.number](c.until_s), c) for c in Commands(node.reduction).ended]
         for node in nodes
     ]
     for place in range(max(map(len, every), default=0)):
         ended = [own[place] for own in every if place < len(own)]
-        status = next((c.status for _, c in ended if c.status), ended[0][1].status)
-        stopped = any(command.stopped for _, command in ended)
-        text = ended_note(status, ended[0][1].repeat, stopped)
+        first = min((command for _, command in ended), key=lambda c: (not c.status, c.stopped))
+        text = ended_note(first.status, first.repeat, first.stopped)
         time_s = round(max(time_s for time_s, _ in ended), 6)
         yield EventRow(time_s, NOTE + text, "", "", None, None, {})
 

@@ -31,7 +31,7 @@ from recorders.phases import LOADING
 from recorders.runfile import json_path
 from recorders.texts import OwnNote
 from recorders.wire import Lines, Message, decode, encode
-from wattui.fleet.election import is_locked
+from wattui.fleet.election import is_locked, remove_place
 from wattui.fleet.folder import JOURNAL, PART, RUN_JSON, NodeFolder
 from wattui.outputs import put
 
@@ -225,6 +225,15 @@ class Work:
             discard(draft)
 
 
+def add_facts(csv: Path, facts: Mapping[str, Any]) -> None:
+    """Add what is known of its fleet to the run.json of a local file.
+
+    Raises OSError, or ValueError.
+    """
+    path = json_path(csv)
+    replace_file(path, json_text(json.loads(path.read_text()) | {"fleet": facts}).encode())
+
+
 def main() -> int:
     """Do what standard input asks for, until `land` or `give_up`.
 
@@ -251,16 +260,31 @@ def main() -> int:
         if failure != said or time.monotonic() - pulse_s > PULSE_S:
             said, pulse_s = failure, time.monotonic()
             _tell({"t": "pulse", "failure": failure, **_first(work)})
-    _publish_orphaned(work, csv)
+    _publish_orphaned(work, csv, without(facts, begun["rank"]))
+    remove_place(Path(begun["place"]))
     return 0
 
 
-def _publish_orphaned(work: Work, csv: Path) -> None:
+def without(facts: Mapping[str, Any], rank: int) -> dict[str, Any]:
+    """What is known of a node's ranks once the front end of one was killed."""
+    ranks = [
+        each | {"lost": True} if each["rank"] == rank and each["exit_status"] is None else each
+        for each in facts.get("ranks", ())
+    ]
+    return {**facts, "ranks": ranks}
+
+
+def _publish_orphaned(work: Work, csv: Path, facts: Mapping[str, Any]) -> None:
     """Publish what the recorder leaves when it has seen that its front end is gone."""
     until_s = time.monotonic() + ORPHANED_S
     while csv.exists() and is_locked(csv) and time.monotonic() < until_s:
         time.sleep(LOOK_S)
-    _failure(work.land if csv.exists() else work.give_up)
+    if not csv.exists():
+        _failure(work.give_up)
+        return
+    with contextlib.suppress(OSError, ValueError):
+        add_facts(csv, facts)
+    _failure(work.land)
 
 
 class _Orders:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import subprocess
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from recorders.drafts import replace_file
-from recorders.json_text import json_text
 from recorders.own_process import own_command
 from recorders.runfile import json_path
 from recorders.wire import Lines, Message, decode, encode
 from wattui.fleet.folder import JOURNAL, RUN_JSON, NodeFolder
-from wattui.fleet.publish import EXISTS
+from wattui.fleet.publish import EXISTS, add_facts
 
 CLAIM_S, LAND_S, GIVE_UP_S = 5.0, 30.0, 5.0
 # A process that has not said for so long that it is well waits for the folder.
@@ -32,12 +29,22 @@ Facts = Callable[[], dict[str, Any]]
 Learn = Callable[[Mapping[str, Any], bool], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose recording it is: a rank, the place where it meets the others of its node, and how often
+    its job has been started again at least, if it may have been."""
+
+    rank: int
+    place: str
+    restarts: int | None = None
+
+
 class Publisher:
     """Publishes the local file `csv` of a node. `facts` are those that its run.json lacks; `say`
     takes a line about what goes wrong.
 
     `address` is where this node answers with the time; `learn` takes the first node's. `node` is
-    where the recording goes: that of its own start, if the job has been started again (`restarts`).
+    where the recording goes: that of its own start, if the job has been started again.
     """
 
     def __init__(
@@ -48,7 +55,7 @@ class Publisher:
         facts: Facts,
         say: Callable[[str], None],
         learn: Learn,
-        restarts: int | None = None,
+        origin: Origin,
     ) -> None:
         self._csv, self.node = csv, node
         self._facts, self._say, self._learn = facts, say, learn
@@ -74,7 +81,7 @@ class Publisher:
             csv=str(csv),
             address=dict(address),
             facts=self._told,
-            restarts=restarts,
+            **asdict(origin),
         )
 
     def claim(self) -> bool:
@@ -102,9 +109,7 @@ class Publisher:
         The local files are removed once they are published, and else kept.
         """
         with contextlib.suppress(OSError, ValueError):
-            path = json_path(self._csv)
-            run = json.loads(path.read_text()) | {"fleet": self._facts()}
-            replace_file(path, json_text(run).encode())
+            add_facts(self._csv, self._facts())
         self._order(do="land")
         answer = self._await("ended", LAND_S)
         self._close()

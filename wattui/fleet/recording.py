@@ -34,7 +34,7 @@ from wattui.fleet.election import (
     meeting_place,
 )
 from wattui.fleet.folder import NodeFolder
-from wattui.fleet.publisher import Publisher
+from wattui.fleet.publisher import Origin, Publisher
 from wattui.fleet.ranks import Rank, RankError, read_rank
 from wattui.fleet.timekeeping import Me, Timekeeper
 from wattui.marks.link import RANK, Link
@@ -103,7 +103,8 @@ def _lead(launched: Launched, leader: Leader, signals: Signals) -> int:
     keeper = Timekeeper(me, rank.node_rank == 0, rank.first_host)
     others = Others(leader, rank, signals, node, keeper.facts)
     csv = Path(tempfile.gettempdir(), f"{leader.place.name}-{secrets.token_hex(4)}.csv")
-    publisher = Publisher(csv, node, keeper.address, others.facts, say, keeper.learn, rank.restarts)
+    origin = Origin(rank.rank, str(leader.place), rank.restarts)
+    publisher = Publisher(csv, node, keeper.address, others.facts, say, keeper.learn, origin)
 
     def look() -> None:
         publisher.look()

@@ -16,9 +16,10 @@ import pytest
 
 from recorders.fingerprint import fingerprint
 from wattui.fleet import publish, publisher
+from wattui.fleet.election import LOCK
 from wattui.fleet.folder import JOURNAL, PART, RUN_JSON, NodeFolder
 from wattui.fleet.publish import ADDRESS, Copy, Work
-from wattui.fleet.publisher import Publisher
+from wattui.fleet.publisher import Origin, Publisher
 from wattui.runs.recorded import about_run, changed
 
 HEADER = "time_s,time_utc,phase,label,repeat,event,inferences,sim_cpu_J,sim_cpu_W\n"
@@ -265,6 +266,7 @@ class Front:
             lambda: dict(self.facts),
             self.said.append,
             lambda first, is_first: self.learned.append((first, is_first)),
+            Origin(0, str(local.csv.with_name("place"))),
         )
 
 
@@ -338,18 +340,27 @@ def test_a_folder_that_hangs_delays_nothing(
 
 
 def test_a_front_end_that_is_killed_leaves_a_published_file(local: Local, node: NodeFolder):
-    """As soon as the recorder has finished it."""
+    """As soon as the recorder has finished it, with what was known of its ranks."""
     local.add_rows()
+    place = local.csv.with_name("place")
+    place.mkdir()
+    (place / LOCK).touch()
+    ended = {"rank": 1, "exit_status": 0, "lost": False}
     with local.csv.open() as written:
         fcntl.flock(written, fcntl.LOCK_EX)
         front = Front(local, node)
+        front.facts["ranks"] = [{"rank": 0, "exit_status": None, "lost": False}, ended]
+        front.publisher.look()
         assert front.publisher.claim()
         del front
         gc.collect()
         until((node.path / JOURNAL).exists)
         assert not (node.path / PART).exists()
-    until(lambda: not local.csv.exists())
+    until(lambda: not place.exists())
+    assert not local.csv.exists()
     assert (node.path / PART).exists()
+    ranks = json.loads(read(node.path / RUN_JSON))["fleet"]["ranks"]
+    assert ranks == [{"rank": 0, "exit_status": None, "lost": True}, ended]
 
 
 def test_a_node_that_was_recorded_before_is_left_alone(local: Local, node: NodeFolder):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from wattui.fleet.ranks import Rank, RankError, first_host, read_rank, tasks_on_node
@@ -166,3 +169,26 @@ def test_tasks_on_a_node(text: str, node: int, tasks: int | None):
 )
 def test_first_host_of_a_list(nodes: str, host: str | None):
     assert first_host(nodes) == host
+
+
+@pytest.mark.parametrize(
+    ("launcher", "nodes", "first_host"),
+    [
+        ("torchrun-2.13.0", [(0, 2), (0, 2), (1, 2), (1, 2)], "localhost"),
+        ("slurm-22.05.8", [(0, 3), (0, 3), (0, 3), (1, 1)], "n0"),
+        ("openmpi-4.1.4", [(None, 4)] * 4, None),
+        ("mpich-5.0.2", [(None, 4)] * 4, None),
+    ],
+)
+def test_what_launchers_set(
+    launcher: str, nodes: list[tuple[int | None, int]], first_host: str | None
+):
+    """Four ranks as these versions started them; the first two were asked for two nodes."""
+    given = json.loads((Path(__file__).parent / "launchers" / f"{launcher}.json").read_text())
+    ranks = [read_rank(environ) for environ in given]
+    assert [rank.rank for rank in ranks] == [0, 1, 2, 3]
+    assert {rank.world_size for rank in ranks} == {4}
+    assert [(rank.node_rank, rank.local_size) for rank in ranks] == nodes
+    assert {rank.first_host for rank in ranks} == {first_host}
+    (run,) = {rank.run for rank in ranks}
+    assert run.startswith(launcher.partition("-")[0])

@@ -9,6 +9,11 @@ from typing import Any
 from onnx import helper
 
 from workloads.layers import Shape
+from workloads.model.onnx_attention import (
+    attention_macs,
+    joined_attention_macs,
+    multi_head_attention_macs,
+)
 from workloads.model.onnx_fold import shapes_of
 from workloads.model.onnx_read import OnnxModel
 from workloads.model.onnx_stand_ins import KNOWN, MICROSOFT, STANDARD
@@ -17,7 +22,7 @@ Shapes = Mapping[str, Shape]
 Count = Callable[[Shapes, Any], int | None]
 
 # Operators with uncounted arithmetic, as all that are neither ONNX's nor onnxruntime's.
-UNCOUNTED = frozenset({"Attention", "DeformConv", "DFT", "Loop", "Scan"})
+UNCOUNTED = frozenset({"DeformConv", "DFT", "Loop", "Scan"})
 
 
 def attribute(node: Any, name: str, default: Any) -> Any:
@@ -152,6 +157,7 @@ def _indices(term: str, rank: int) -> list[str]:
 
 
 _COUNTS: dict[str, Count] = {
+    "Attention": attention_macs,
     "Conv": _conv(1),
     "ConvInteger": _conv(1),
     "ConvTranspose": _transposed,
@@ -167,11 +173,13 @@ _COUNTS: dict[str, Count] = {
 }
 # onnxruntime's own.
 _MICROSOFT: dict[str, Count] = {
+    "Attention": joined_attention_macs,
     "DynamicQuantizeLSTM": _recurrent,
     "DynamicQuantizeMatMul": _matmul,
     "FusedConv": _conv(1),
     "FusedGemm": _gemm,
     "FusedMatMul": _matmul,
     "MatMulIntegerToFloat": _matmul,
+    "MultiHeadAttention": multi_head_attention_macs,
     "QGemm": _gemm,
 }

@@ -148,7 +148,8 @@ def test_a_file_for_one_processor_is_not_counted(tmp_path: Path) -> None:
     assert results(plan, OnnxEngine())["net"].checksum
 
 
-def test_a_layer_normalisation_older_than_onnx_has_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_layer_normalisation_older_than_onnx_has_it(beside: bool, tmp_path: Path) -> None:
     """onnxruntime writes it into models of any opset, and runs it in all of them."""
     nodes = [
         node("LayerNormalization", ["x", "scale", "shift"], ["a"], axis=-1),
@@ -156,7 +157,9 @@ def test_a_layer_normalisation_older_than_onnx_has_it(tmp_path: Path) -> None:
     ]
     weights = [weight("scale", 4), weight("shift", 4), weight("w", 4, 3)]
     proto = model(nodes, [value("x", ["N", 4])], [value("y", ["N", 3])], weights, opset=12)
-    plan = planned(saved(tmp_path, proto), batch=2, layerwise=True)
+    how = {"save_as_external_data": True, "size_threshold": 0, "location": "weights"}
+    path = saved(tmp_path, proto, **how if beside else {})
+    plan = planned(path, batch=2, layerwise=True)
     assert [(cell.macs, cell.parameters) for cell in plan.cells] == [(12, 20), (0, 8), (12, 12)]
     assert results(plan, OnnxEngine())["net"].checksum
 
@@ -210,6 +213,66 @@ def test_sums_of_products_of_any_indices(
     plan = planned(saved(tmp_path, proto))
     assert (plan.cells[0].macs, plan.cells[0].macs_at_least) == (macs, False)
     assert results(plan, OnnxEngine())["net"].inferences == 1
+
+
+LENGTH, SIZE, HEADS = 5, 8, 2
+OWN = {"domain": "com.microsoft", "num_heads": HEADS}
+# Every query meets every key, and every score every value.
+SCORES = 2 * LENGTH * LENGTH * SIZE
+
+
+@pytest.mark.parametrize(
+    ("attention", "more", "macs"),
+    [
+        (node("Attention", ["x", "qkv", "bias"], ["a"], **OWN), LENGTH * SIZE * 3 * SIZE, SCORES),
+        (node("MultiHeadAttention", ["x", "x", "x"], ["a"], **OWN), 0, SCORES),
+        (
+            node("Attention", ["x", "x", "x"], ["a"], q_num_heads=HEADS, kv_num_heads=HEADS),
+            0,
+            SCORES,
+        ),
+        # One head of keys and values for two of queries.
+        (
+            node("Attention", ["x", "half", "half"], ["a"], q_num_heads=HEADS, kv_num_heads=1),
+            LENGTH * SIZE * SIZE // 2,
+            SCORES,
+        ),
+    ],
+    ids=["joined", "multi-head", "standard", "grouped"],
+)
+def test_an_attention_in_one_operator(attention: Any, more: int, macs: int, tmp_path: Path) -> None:
+    nodes = [
+        node("MatMul", ["x", "narrow"], ["half"]),
+        attention,
+        node("SkipLayerNormalization", ["a", "x", "scale"], ["b"], domain="com.microsoft"),
+        node("MatMul", ["b", "w"], ["y"]),
+    ]
+    if "half" not in attention.input:
+        del nodes[0]
+    weights = [
+        weight("narrow", SIZE, SIZE // 2),
+        weight("qkv", SIZE, 3 * SIZE),
+        weight("bias", 3 * SIZE),
+        weight("scale", SIZE),
+        weight("w", SIZE, 3),
+    ]
+    shapes = [value("x", ["N", LENGTH, SIZE])], [value("y", ["N", LENGTH, 3])]
+    proto = model(nodes, *shapes, weights, opset=23)
+    plan = planned(saved(tmp_path, proto), batch=2)
+    assert (plan.cells[0].macs, plan.cells[0].macs_at_least) == (more + macs + LENGTH * SIZE * 3, 0)
+    assert results(plan, OnnxEngine())["net"].checksum
+
+
+def test_an_attention_with_a_past_is_named(tmp_path: Path) -> None:
+    own = {"domain": "com.microsoft", "num_heads": HEADS}
+    past = node("Attention", ["x", "qkv", "bias", "", "past"], ["y", "present"], **own)
+    size = [2, 1, HEADS, 3, SIZE // HEADS]
+    inputs = [value("x", [1, LENGTH, SIZE]), value("past", size)]
+    weights = [weight("qkv", SIZE, 3 * SIZE), weight("bias", 3 * SIZE)]
+    proto = model([past], inputs, [value("y", [1, LENGTH, SIZE])], weights)
+    plan = planned(saved(tmp_path, proto))
+    assert (plan.cells[0].macs, plan.cells[0].macs_at_least) == (0, True)
+    assert plan.remarks == ("MACs not counted for: Attention (1)",)
 
 
 def branching(then: list[Any], otherwise: list[Any], weights: list[Any]) -> Any:

@@ -78,6 +78,11 @@ def is_time(name: str) -> bool:
     return name.endswith("_ms")
 
 
+def after(name: str, names: Sequence[str]) -> str:
+    """The count after this one, and after the last the first; the first if it is none of them."""
+    return names[(names.index(name) + 1) % len(names) if name in names else 0]
+
+
 def plural(name: str) -> str:
     """What is counted, in words: `output tokens`."""
     return _WORDS.get(name, name.replace("_", " "))

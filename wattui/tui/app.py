@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from recorders.client import Config, RecorderError
+from recorders.counts import singular
 from wattui.capture.progress import shortfalls
 from wattui.capture.run_names import refusal, suggested
 from wattui.capture.surroundings import surroundings
@@ -83,6 +84,7 @@ class Dashboard(TerminalApp):
         """Start listening to the recorder."""
         for theme in themes():
             self.register_theme(theme)
+        self.theme_changed_signal.subscribe(self, lambda _: self._have_drawn())
         self._apply()
         for text in self._start.exports.notes if self._start.exports else ():
             self.notify(text)
@@ -128,6 +130,10 @@ class Dashboard(TerminalApp):
         self._beat = self.set_interval(1 / self._settings.screen_hz, self._tick)
         self._dirty = True
 
+    def _have_drawn(self) -> None:
+        """Have the graphs drawn at the next turn, also where no more rows come."""
+        self._dirty = True
+
     @property
     def ansi_theme(self) -> TerminalTheme:
         """What the named colours of tables and texts are in the theme."""
@@ -156,7 +162,7 @@ class Dashboard(TerminalApp):
         return self.stream.lost is None and bool(self.stream.columns)
 
     def _tick(self) -> None:
-        if not self.screen_stack:  # the app is exiting
+        if not self.is_running or not self.screen_stack:  # the app is exiting
             return
         messages = self.stream.poll()
         self.main.take(messages)
@@ -444,7 +450,8 @@ class Dashboard(TerminalApp):
     def _show_results(self, run: Run, lacks: Sequence[str], output: Sequence[str]) -> None:
         from wattui.tui.screens.results import Results
 
-        results = Results(run, self.main.glyphs, lacks=lacks, output=output)
+        per = self.main.live.asked
+        results = Results(run, self.main.glyphs, lacks=lacks, output=output, per=per)
         self.push_screen(results, self._wished)
 
     def action_runs(self, *ticked: Path) -> None:
@@ -454,7 +461,8 @@ class Dashboard(TerminalApp):
         if (folder := working_directory()) is None:
             self.notify("The working directory no longer exists", severity="error")
             return
-        runs = Runs(Path(folder), self._recorded, ticked, self.main.glyphs)
+        looks = self.main.glyphs, self.main.live.asked
+        runs = Runs(Path(folder), self._recorded, ticked, *looks)
         self.push_screen(runs, self._wished)
 
     def action_compare(self) -> None:
@@ -618,10 +626,14 @@ class Dashboard(TerminalApp):
         yield from self._named_commands()
 
     def _named_commands(self) -> Iterable[SystemCommand]:
-        """To open each device, and to show each saved layout."""
+        """To open each device, to show each saved layout, and to state joules per each count."""
         for number, layout in enumerate(self.main.layouts, 1):
             shows = partial(self.call_later, self.main.action_layout, number)
             yield SystemCommand(f"Layout {layout.name}", ", ".join(layout.titles), shows)
         for device in self.main.devices:
             opens = partial(self.call_later, self.action_device, device.name)
             yield SystemCommand(f"Open {device.name}", "its limits, gauges and processes", opens)
+        for name in () if "per" in self._useless else self.main.live.counted:
+            states = partial(self.call_later, self.main.action_per, name)
+            said = "State joules per one of these, here and in results."
+            yield SystemCommand(f"Count per {singular(name)}", said, states)

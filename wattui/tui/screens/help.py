@@ -43,6 +43,7 @@ TOPICS: Mapping[str, tuple[HelpLine, ...]] = {
         HelpLine(("save_layout",), "Save the graphs on the screen as a layout, or forget one."),
         HelpLine(("maximise",), "Let one graph fill the screen, or show all again."),
         HelpLine(("zero",), "Count the joules on the screen from now on."),
+        HelpLine(("per",), "State joules per another count, such as a token."),
         HelpLine(("copy",), "Copy the headline; on other screens, their table or text."),
         HelpLine(("clear",), "Remove crosshair and selection."),
         HelpLine(("app.device",), "Open a device: limits, gauges and its processes; ← → turn."),

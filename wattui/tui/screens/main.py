@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from recorders import wire
 from recorders.channels import kind_of
+from recorders.counts import after
 from recorders.summary.reduction import Reduction
 from wattui.config import Layout, Rate, layout_of
 from wattui.runs.run_json import limits_w
@@ -112,6 +113,7 @@ class MainScreen(MarkingScreen):
         Binding("f3", "preset('cpu')", "Graphs of the CPU", show=False, key_display="F3"),
         Binding("f4", "preset('all')", "All graphs", show=False, key_display="F4"),
         Binding("y", "copy", "Copy the headline", show=False),
+        Binding("b", "per", "Per another count", show=False),
         *(
             Binding(
                 f"f{FIRST_LAYOUT_KEY + n}",
@@ -234,7 +236,7 @@ class MainScreen(MarkingScreen):
     def follow(self, stream: Stream) -> None:
         """Switch to this stream. The graphs go on from one recorder to the next, not to a file."""
         goes_on = not isinstance(stream, Playback) and self._playback is None
-        self.stream = stream
+        self.stream, asked = stream, self.live.asked
         if goes_on:
             gap_s = time.monotonic() - self._taken_s
             self.live = Live(stream.columns, self.live, gap_s)
@@ -242,6 +244,7 @@ class MainScreen(MarkingScreen):
         else:
             self.live = Live(stream.columns)
             self.view = viewport.first(stream.rate_hz)
+        self.live.asked = asked
         self._span_from_s: float | None = None
         self.mark = None
         self._summary_due_s = 0.0
@@ -259,7 +262,8 @@ class MainScreen(MarkingScreen):
 
     def start_over(self) -> None:
         """Forget all rows: they will come from the start, or from a playback's place."""
-        self.live = Live(self.stream.columns)
+        asked, self.live = self.live.asked, Live(self.stream.columns)
+        self.live.asked = asked
         self.live.skipped_s = self._playback.skipped_s if self._playback else 0.0
         self._summary_due_s = 0.0
 
@@ -309,9 +313,8 @@ class MainScreen(MarkingScreen):
             self.query_one(MiniPanel).show(self.stream, self.live, self.palette)
 
     def draw(self) -> None:
-        """Show everything in the colours of the theme, also where no more rows come."""
+        """Have everything shown in the colours of the theme at the next turn."""
         self._summary_due_s = 0.0
-        self.redraw()
 
     def show_panels_when_due(self) -> None:
         """Show devices and energies of the newest rows, if their turn has come."""
@@ -451,6 +454,13 @@ class MainScreen(MarkingScreen):
 
     # ------------------------------------------------------------ keys
 
+    def action_per(self, name: str = "") -> None:
+        """State energies per another count: the one of this name, or else the next."""
+        if counted := self.live.counted:
+            self.live.ask_per(name or after(self.live.per, counted))
+            self._summary_due_s = 0.0
+            self.redraw()
+
     @property
     def useless(self) -> set[str]:
         """The actions that would change nothing now."""
@@ -466,6 +476,7 @@ class MainScreen(MarkingScreen):
             "live": not view.live or is_playback,
             "start": is_playback,
             "span": view.cursor_s is not None,
+            "per": len(self.live.counted) > 1,
             "clear": can_clear,
             "maximise": chart is not None,
             # The palette lists them by their names.

@@ -19,9 +19,11 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.widgets import Digits, Static
 
+from recorders.counts import after, is_time
 from recorders.plausible import MOST_COUNT
 from recorders.summary.bases import BASES, TOTAL
 from recorders.summary.figures import Flag, Summary
+from recorders.summary.per import counted_names
 from recorders.texts import OwnNote
 from wattui.analysis.cells import is_mixed, quoted_labels
 from wattui.analysis.macs import command_macs
@@ -86,8 +88,9 @@ class WholeChart(Chart):
 
 
 class Results(SteadyModal[ResultsAction | None]):
-    """Shows the results of one run; `lacks` lists what is missing from its file, and `output` are
-    the last lines that its command printed, if they are still known."""
+    """Shows the results of one run; `lacks` lists what is missing from its file, `output` are the
+    last lines that its command printed, if they are still known, and `per` is the count that joules
+    are stated per, if it was counted; empty: the usual one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "dismiss(None)", "Back", key_display="Esc"),
@@ -97,6 +100,7 @@ class Results(SteadyModal[ResultsAction | None]):
         Binding("u", "explain", "Uncertainty"),
         Binding("o", "output", "Output"),
         Binding("n", "state", "How many inferences?"),
+        Binding("b", "per", "Per another count"),
         Binding("plus,equals_sign", "zoom(1)", "Zoom", show=False, key_display="+-"),
         Binding("minus", "zoom(-1)", "Zoom out", show=False, key_display="+-"),
         Binding("left", "pan(-1)", "Earlier", show=False, key_display="←→"),
@@ -130,21 +134,29 @@ class Results(SteadyModal[ResultsAction | None]):
         glyphs: plot.Glyphs = plot.BRAILLE,
         lacks: Sequence[str] = (),
         output: Sequence[str] = (),
+        per: str = "",
     ) -> None:
         super().__init__()
-        self._run = run = run.by()
-        self._macs = command_macs(run.about.argv, run.summary.per)[1]
+        self._take(run, per)
         self._glyphs, self._lacks = glyphs, lacks
         self._output = output
         self._is_explained = False
         self._whole: Whole | None = None
         self._view: Viewport | None = None
 
+    def _take(self, run: Run, per: str) -> None:
+        """Use a run, per this count if it has it, else per the usual one."""
+        self._counted = [n for n in counted_names(run.summary.running) if not is_time(n)]
+        self._per = per if per in self._counted else ""
+        self._as_read, self._run = run, run.by(self._per or None)
+        self._macs = command_macs(run.about.argv, self._run.summary.per)[1]
+
     def compose(self) -> ComposeResult:
         """Figures on the left; bars, curves and method on the right or below."""
         with Vertical() as box:
             box.border_title = Content(self._run.csv.name)
-            box.border_subtitle = Content(f"wattui summary {short_name(self._run.csv)}")
+            per = f" --per {self._per}" if self._per else ""
+            box.border_subtitle = Content(f"wattui summary {short_name(self._run.csv)}{per}")
             for line in self._lacks:
                 yield Static(Text(line), classes="lack", markup=False)
             with VerticalScroll():
@@ -229,10 +241,15 @@ class Results(SteadyModal[ResultsAction | None]):
         self.dismiss((what, self._run.csv))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """The output is offered if it is known, and to state a count if none was counted."""
+        """The output is offered if it is known, to state a count if none was counted, and another
+        count if there are several."""
         running = self._run.summary.running
         is_uncounted = running is not None and not running.inferences
-        can = {"output": bool(self._output), "state": is_uncounted or self._is_stated}
+        can = {
+            "output": bool(self._output),
+            "state": is_uncounted or self._is_stated,
+            "per": len(self._counted) > 1,
+        }
         return can.get(action, True)
 
     @property
@@ -273,8 +290,13 @@ class Results(SteadyModal[ResultsAction | None]):
             return
         self.app.call_from_thread(self._replace, run)
 
-    def _replace(self, run: Run) -> None:
-        self._run, self._is_explained = run, False
+    def action_per(self) -> None:
+        """State joules per the next of the counts."""
+        self._replace(self._as_read, after(self._run.summary.per, self._counted))
+
+    def _replace(self, run: Run, per: str = "") -> None:
+        self._take(run, per or self._per)
+        self._is_explained = False
         self.call_later(self._show_again)
 
     async def _show_again(self) -> None:
@@ -304,7 +326,9 @@ class Results(SteadyModal[ResultsAction | None]):
         parts: list[RenderableType]
         try:
             with naming(self._run.csv):
-                found = read_budgets(self._run.csv, quoted_labels(self._run.summary))
+                per = self._run.summary.per if self._counted else None
+                labels = quoted_labels(self._run.summary)
+                found = read_budgets(self._run.csv, labels, per=per)
             parts = list(budgets_parts(found, self._glyphs)) or [Text(NO_FIGURE)]
         except UsageError as error:
             parts = [Text(str(error))]

@@ -92,12 +92,13 @@ class Runs(SteadyModal[ResultsAction | None]):
         extra: Sequence[Path] = (),
         ticked: Sequence[Path] = (),
         glyphs: plot.Glyphs = plot.BRAILLE,
+        per: str = "",
     ) -> None:
         super().__init__()
         self._folder = folder
         self._extra = extra
         self._ticked = [path.absolute() for path in ticked]
-        self._glyphs = glyphs
+        self._glyphs, self._per = glyphs, per
         self._runs: dict[Path, Run | str] = {}
         self._notes: dict[Path, Notes] = {}
         self._found: list[Path] = []
@@ -290,7 +291,7 @@ class Runs(SteadyModal[ResultsAction | None]):
             self._wished(wish)
 
         if run := self._read(path):
-            self.app.push_screen(Results(run, self._glyphs), left)
+            self.app.push_screen(Results(run, self._glyphs, per=self._per), left)
 
     @work(thread=True)
     def _read_again(self, path: Path) -> None:
@@ -478,7 +479,7 @@ class Runs(SteadyModal[ResultsAction | None]):
 def read(path: Path) -> Run | str:
     """A run, or a message saying why it cannot be read."""
     try:
-        return load_run(path).by()
+        return load_run(path)
     except OSError as error:
         return f"{path.name} cannot be read ({error.strerror})"
     except NotARunFileError as error:
@@ -493,6 +494,7 @@ def columns_of(run: Run | str, palette: Palette) -> list[Text]:
     unreadable run, the reason."""
     if isinstance(run, str):
         return [Text("unreadable", palette.alarm), *[_right("–")] * 4, Text(run, palette.alarm)]
+    run = run.by()
     running = run.summary.running
     cells = [Text("no running phase", "dim"), _right("–"), _right("–")]
     if running is not None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from recorders.channels import METER, channel_of, is_cumulative
-from recorders.counts import INFERENCES, named
+from recorders.counts import INFERENCES, is_time, named
 from recorders.summary.figures import Summary
-from recorders.summary.per import by, common_per
+from recorders.summary.per import by, common_per, counted_names
 from recorders.summary.reduction import NOTE, EventRow, Points, Reducer, Reduction, read_meter
 from recorders.summary.summary import summarise
 from recorders.texts import OwnNote
@@ -67,6 +67,8 @@ class Live:
         self.stretches: list[LivePhase] = []
         self.skipped_s = 0.0
         self.counts: dict[str, int] = {}
+        # What energies are stated per, once it is counted; empty: the usual count.
+        self.asked = ""
         self.rate_per_s: float | None = None
         self.start_s = self.time_s = self.run_s = 0.0
         if earlier is not None and earlier.history.rows:
@@ -185,8 +187,8 @@ class Live:
         self.zero_j = dict(self.joules)
 
     def summary(self) -> Summary:
-        """The summary as if the recording ended now, per what is usual; unknown for a counter that
-        fails."""
+        """The summary as if the recording ended now, per what was asked for or is usual; unknown
+        for a counter that fails."""
         reduction = self._reducer.reduction
         energy_j = {
             channel_of(name): value
@@ -195,7 +197,9 @@ class Live:
         }
         inferences, counts = self.counts.get(INFERENCES), named(self.counts)
         now = EventRow(self.run_s, NOW, "", "", None, inferences, energy_j, counts=counts)
-        return by(summarise(replace(reduction, events=[*reduction.events, now])))
+        found = summarise(replace(reduction, events=[*reduction.events, now]))
+        is_known = self.asked in counted_names(found.running)
+        return by(found, self.asked if is_known else None)
 
     def visible(self, start_s: float, end_s: float) -> Iterator[LivePhase]:
         """The stretches that overlap an interval."""
@@ -207,8 +211,17 @@ class Live:
 
     @property
     def per(self) -> str:
-        """What is usually stated of what was counted so far."""
-        return common_per([[name for name, n in self.counts.items() if n]])
+        """What energies are stated per, of what was counted so far."""
+        return self.asked if self.asked in self.counted else common_per([self.counted])
+
+    @property
+    def counted(self) -> list[str]:
+        """What was counted so far; not the times that servers count up."""
+        return [name for name, n in self.counts.items() if n and not is_time(name)]
+
+    def ask_per(self, name: str) -> None:
+        """State energies per one of another count."""
+        self.asked, self._counted, self.rate_per_s = name, None, None
 
     def _count(self, time_s: float, inferences: int | None, others: Mapping[str, int]) -> None:
         """What is counted per second, over two seconds or more."""

@@ -158,7 +158,7 @@ def test_a_node_that_is_killed_keeps_what_it_had_and_a_late_one_is_recorded(clus
         cluster.add(curve)
     stop = cluster.folder / "stop"
     job = cluster.record(STEPS.format(stop=str(stop)))
-    lost = cluster.folder / "shared" / f"run=env-{cluster.folder.name}" / "node=boot-1"
+    lost = cluster.folder / "shared" / f"run={cluster.folder.name}" / "node=boot-1"
     _until(lambda: _last_s(lost / "journal.csv") > 1.5)
     for pid in cluster.benches[1].running():
         os.kill(pid, signal.SIGKILL)

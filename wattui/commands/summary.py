@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 from recorders.json_text import json_text
 from recorders.plausible import MOST_COUNT
@@ -70,7 +71,8 @@ def main(options: argparse.Namespace) -> int:
     """Print the requested summaries; returns the exit status."""
     how = options.json, options.mixed, options.width, options.explain, options.label
     asked = Asked(*how, options.inferences, options.per)
-    if asked.inferences is not None and (len(options.csv) > 1 or os.path.isdir(options.csv[0])):
+    is_one = len(options.csv) == 1 and not os.path.isdir(options.csv[0])
+    if asked.inferences is not None and not is_one and not any(map(fleets, options.csv)):
         raise UsageError("--inferences is about one run: fix: name one file")
     if asked.label is not None and not asked.explain:
         raise UsageError("--label chooses what --explain is about: fix: add --explain")
@@ -97,7 +99,8 @@ def show(patterns: Sequence[str], asked: Asked, widest: float | None = None) -> 
     are printed, and the status is 1. Raises UsageError if the only file cannot be read. `widest`
     is the share that the ± of each headline may be; if one is wider, the status is 3.
     """
-    if any(map(fleets, patterns)):
+    if folders := [folder for pattern in patterns for folder in fleets(pattern)]:
+        _refuse_for_fleet(folders[0], asked, widest)
         return _show_fleets(patterns, asked)
     if len(patterns) == 1:
         paths = expand(patterns)
@@ -121,6 +124,20 @@ def show(patterns: Sequence[str], asked: Asked, widest: float | None = None) -> 
     _print(rows, asked, False)
     wide = _too_wide(rows, asked, widest)
     return INCOMPLETE if failures else UNMET if wide else 0
+
+
+def _refuse_for_fleet(folder: Path, asked: Asked, widest: float | None) -> None:
+    """Refuse what needs the rows between edges, or is kept beside a file. Raises UsageError."""
+    given = {
+        "--explain": asked.explain,
+        "--inferences": asked.inferences is not None,
+        "--require-uncertainty": widest is not None,
+    }
+    for option in (name for name, is_given in given.items() if is_given):
+        raise UsageError(
+            f"{option} is about one file, and {folder} is of several nodes: fix: wattui merge "
+            f"{quote(str(folder))} -o run.csv, then wattui summary run.csv {option}"
+        )
 
 
 def _show_fleets(patterns: Sequence[str], asked: Asked) -> int:

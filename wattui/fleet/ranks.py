@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 # Names the job where no launcher does, or in another way.
 JOB_VARIABLE = "WATTUI_JOB"
 MOST_NAME = 80
+# What is no launcher's own, but set for trainers in general.
+BARE = "env"
 # A step's tasks per node, as in 4(x2),3: four on each of two nodes, three on the next.
 _TASKS = re.compile(r"(\d+)(?:\(x(\d+)\))?")
 _BRACKET = re.compile(r"\[([^\],-]*)[^\]]*\]")
@@ -48,7 +50,8 @@ class Rank:
     @property
     def run(self) -> str:
         """The name of the job's recording, the same on every rank and fit for a file name."""
-        parts = [part for part in (self.launcher, self.job) if part]
+        launcher = "" if self.launcher == BARE else self.launcher
+        parts = [part for part in (launcher, self.job) if part]
         name = re.sub(r"[^\w.-]+", "-", "-".join(parts) or "job", flags=re.ASCII)
         return name[:MOST_NAME].lstrip(".") or "job"
 
@@ -157,7 +160,7 @@ def _kubernetes(environ: Environ) -> Rank:
 
 
 def _bare(environ: Environ) -> Rank:
-    return _of_trainer(environ, "env", _master(environ), "NODE_RANK")
+    return _of_trainer(environ, BARE, _master(environ), "NODE_RANK")
 
 
 def _has(*names: str) -> Callable[[Environ], bool]:

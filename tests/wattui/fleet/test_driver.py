@@ -125,13 +125,13 @@ def test_another_version_or_none_is_refused_in_one_line(driven: Driven) -> None:
 
 def test_a_recorder_that_ends_before_the_job_is_said_with_its_own_words(driven: Driven) -> None:
     driven.driver.start()
-    refusal = "wattui: nothing\nwattui: /shared/run=env-j/node=1 exists: fix: use another --csv\n"
+    refusal = "wattui: nothing\nwattui: /shared/run=j/node=1 exists: fix: use another --csv\n"
     driven.cluster.answers["b"] = Look(False, 2, refusal)
     driven.driver.look(0)
-    with pytest.raises(UsageError, match=r"host-b .*: /shared/run=env-j/node=1 exists: fix"):
+    with pytest.raises(UsageError, match=r"host-b .*: /shared/run=j/node=1 exists: fix"):
         _ = driven.driver.is_ready
     assert driven.driver.end() == [
-        "node host-b (10.0.0.2): exit 2: /shared/run=env-j/node=1 exists: fix: use another --csv"
+        "node host-b (10.0.0.2): exit 2: /shared/run=j/node=1 exists: fix: use another --csv"
     ]
 
 
@@ -143,5 +143,5 @@ def test_a_nodes_recorder_is_in_the_job_of_the_driver_and_sees_all_gpus() -> Non
     assert "WATTUI_RUN" not in found
     assert found["PATH"] == "/bin"
     rank = read_rank(found)
-    assert (rank.run, rank.rank, rank.world_size, rank.node_rank) == ("env-j", 1, 2, 1)
+    assert (rank.run, rank.rank, rank.world_size, rank.node_rank) == ("j", 1, 2, 1)
     assert rank.first_host == "10.0.0.1"

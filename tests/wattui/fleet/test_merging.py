@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -334,6 +335,44 @@ def test_ranks_of_a_node_without_a_run_json_are_unknown_and_not_missing(tmp_path
     assert list(fleet.absent) == []
     told = "boot1: its run.json does not say its ranks: some may be missing"
     assert told in fleet.remarks
+
+
+@pytest.mark.parametrize("place", ["node=all", "node=boot1"])
+def test_a_merged_file_among_the_nodes_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    """It has the joules of all of them; in a node's place it is that node that is missing."""
+    nodes = [node(0), node(1)]
+    folder = publish(tmp_path, nodes)
+    merge(folder, tmp_path / "first.parquet")
+    (folder / place).mkdir(exist_ok=True)
+    shutil.copy(tmp_path / "first.parquet", folder / place / "part.parquet")
+    status = main(["merge", str(folder), "-o", str(tmp_path / "again.csv")])
+    there = nodes if place == "node=all" else nodes[:1]
+    assert total_j(load_run(tmp_path / "again.csv")) == pytest.approx(joules(there), rel=1e-5)
+    line = f"{folder / place / 'part.parquet'} is of several nodes, so it is left out"
+    assert line in capsys.readouterr().err
+    assert status == (0 if there == nodes else 1)
+
+
+@pytest.mark.parametrize(
+    "option", [["--explain"], ["--inferences", "5"], ["--require-uncertainty", "1%"]]
+)
+@pytest.mark.parametrize("pattern", ["shared/run=1", "shared/run=*/"])
+def test_what_a_summary_of_nodes_cannot_tell_is_refused(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: list[str],
+    pattern: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shared").mkdir()
+    shutil.move(publish(tmp_path, [node(0), node(1)]), tmp_path / "shared/run=1")
+    assert main(["summary", pattern, *option]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{option[0]} is about one file, and shared/run=1 is of several nodes" in line
+    assert f"wattui merge shared/run=1 -o run.csv, then wattui summary run.csv {option[0]}" in line
 
 
 def test_a_file_is_not_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

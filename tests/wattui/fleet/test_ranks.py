@@ -123,6 +123,7 @@ def test_kubernetes_indexed_job():
 def test_bare_variables_of_other_trainers():
     found = read_rank({"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "n0"})
     assert (found.launcher, found.rank, found.world_size, found.local_size) == ("env", 1, 2, None)
+    assert found.run == "n0"
 
 
 def test_nothing_set_is_one_node():

@@ -39,7 +39,21 @@ def part_or(found: Any, key: str, kind: Kind[T], otherwise: T) -> T:
 
 def record(make: Callable[..., T], **parts: Kind[Any]) -> Kind[T]:
     """What a class or function makes of these parts of an object, all of them required."""
-    return lambda found: make(**{name: part(found, name, kind) for name, kind in parts.items()})
+    kinds = tuple(parts.items())
+
+    def read(found: Any) -> T:
+        there = an_object(found)
+        if missing := next((name for name, _ in kinds if name not in there), None):
+            raise WrongPartError(f"{missing} is missing")
+        name, made = "", {}
+        try:
+            for name, kind in kinds:
+                made[name] = kind(there[name])
+        except WrongPartError as error:
+            raise WrongPartError(f"{name}: {error}") from None
+        return make(**made)
+
+    return read
 
 
 def an_object(found: Any) -> dict[str, Any]:

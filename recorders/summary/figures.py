@@ -94,8 +94,13 @@ class Value:
         return replace(self, plus_minus=error if is_known else None)
 
     def _with(self, value: float, change: Callable[[float], float]) -> Value:
-        errors = (self.plus_minus, self.resolution, self.baseline_noise)
-        return Value(value, *(None if error is None else change(error) for error in errors))
+        ends, resolution, noise = self.plus_minus, self.resolution, self.baseline_noise
+        return Value(
+            value,
+            None if ends is None else change(ends),
+            None if resolution is None else change(resolution),
+            None if noise is None else change(noise),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from recorders.garbage import uncollected
 from recorders.summary.bases import BASES
 from wattui.analysis.compare import ALPHA, Comparison, GeometricMean, compare, geometric_means
 from wattui.analysis.doubts import doubts, doubts_of_samples, first_of, only_in_one, repeats_needed
@@ -153,7 +154,7 @@ def level(text: str) -> float:
 
 def main(options: argparse.Namespace) -> int:
     """Compare and print; returns the exit status. Raises UsageError."""
-    with waiting("reading runs"):
+    with waiting("reading runs"), uncollected():
         given, per = sides_given(options.runs, options.per)
         in_turn = _in_turn(given, per, options)
         first, *others = [in_turn.a, in_turn.b] if in_turn else _sides(given, options)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
+from recorders.garbage import uncollected
 from recorders.json_text import json_text
 from recorders.plausible import MOST_COUNT
 from recorders.summary.budget import Budget
@@ -195,7 +196,7 @@ def _too_wide(rows: Sequence[SummaryRow], asked: Asked, widest: float | None) ->
 def _read_all(paths: Sequence[Path], asked: Asked) -> tuple[list[SummaryRow], int]:
     """The rows of the files that can be read, and the number that cannot."""
     rows, complaints = [], []
-    with waiting(f"reading {len(paths):,} runs"):
+    with waiting(f"reading {len(paths):,} runs"), uncollected():
         for path in paths:
             try:
                 rows.append(_read(path, asked))

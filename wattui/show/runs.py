@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -14,7 +13,7 @@ from recorders.counts import INFERENCES, short
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Domain, Flag, Group, Summary
 from wattui.analysis.cells import to_quote
-from wattui.clean import texts
+from wattui.clean import one_line
 from wattui.runs.recorded import SummaryRow
 from wattui.show.quantities import number, prefix_for
 from wattui.show.stacking import Fitting, plain_table
@@ -30,12 +29,6 @@ def runs_table(rows: Sequence[SummaryRow], mixed: bool = False) -> Fitting:
 
     A run with several labels has a row for the best and one for the worst, unless `mixed`.
     """
-    rows = [texts(replace(row, summary=replace(row.summary, phases=[]))) for row in rows]
-    gone = (_FIRST_TO_GO[:n] for n in range(len(_FIRST_TO_GO) + 1))
-    return Fitting(*(_table(rows, left_out, mixed) for left_out in gone))
-
-
-def _table(rows: Sequence[SummaryRow], left_out: Sequence[str], mixed: bool) -> Table:
     names = _short([row.file for row in rows])
     found = [
         (row, name + words, group, _domain(row.summary, group), place)
@@ -47,23 +40,35 @@ def _table(rows: Sequence[SummaryRow], left_out: Sequence[str], mixed: bool) -> 
     of = short(pers.pop()) if len(pers) == 1 else "unit" if pers else short(INFERENCES)
     figures, rate = [f"{basis.name} {prefix}J/{of}" for basis in BASES], f"{of}/s"
     titles = ["run", "begun", "command", "channel", *figures, rate, "flags"]
-    left_out = [rate if title == RATE else title for title in left_out]
-    titles = [title for title in titles if title not in left_out]
-    texts_at = {titles.index(title) for title in titles if title not in (*figures, rate)}
-    table = plain_table(*titles, left=texts_at)
+    lines: list[tuple[dict[str, Text], str]] = []
     for row, name, group, domain, place in found:
-        cells = {
-            "run": name,
-            "begun": (row.begun_utc or "–")[:16].replace("T", " "),
-            "command": _command(row),
-            "channel": _channel(row.summary, domain),
-        }
         known = answer_texts(domain, domain.origin, factor) if domain else ["–"] * len(figures)
-        cells |= zip(figures, known, strict=True)
-        cells[rate] = number(group.inferences_per_s if group else None)
-        cells["flags"] = _flags(row.summary.flags) if place == 0 else ""
-        shown = [Text(cells[title]) for title in titles]
-        table.add_row(*shown, style=STYLES[domain.origin] if domain else "")
+        cells = [
+            name,
+            (row.begun_utc or "–")[:16].replace("T", " "),
+            _command(row),
+            _channel(row.summary, domain),
+            *known,
+            number(group.inferences_per_s if group else None),
+            _flags(row.summary.flags) if place == 0 else "",
+        ]
+        shown = map(Text, map(one_line, cells))
+        style = STYLES[domain.origin] if domain else ""
+        lines.append((dict(zip(titles, shown, strict=True)), style))
+    gone = [rate if title == RATE else title for title in _FIRST_TO_GO]
+    left = (set(gone[:n]) for n in range(len(gone) + 1))
+    kept = [[title for title in titles if title not in each] for each in left]
+    return Fitting(*(_table(lines, each, {*figures, rate}) for each in kept))
+
+
+def _table(
+    lines: Sequence[tuple[Mapping[str, Text], str]], titles: Sequence[str], numbers: Collection[str]
+) -> Table:
+    """A table of some columns, those of numbers to the right."""
+    left = [place for place, title in enumerate(titles) if title not in numbers]
+    table = plain_table(*titles, left=left)
+    for cells, style in lines:
+        table.add_row(*(cells[title] for title in titles), style=style)
     return table
 
 
@@ -82,7 +87,7 @@ def _short(files: Sequence[str]) -> list[str]:
 def _command(row: SummaryRow) -> str:
     """The recorded command, else the labels of the running phases."""
     labels = ", ".join(group.label for group in row.summary.labels)
-    text = Text(row.command or labels or "–")
+    text = Text(one_line(row.command or labels or "–"))
     text.truncate(COMMAND_COLUMNS, overflow="ellipsis")
     return text.plain
 

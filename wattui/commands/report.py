@@ -29,8 +29,8 @@ from wattui.report.overview import report_blocks
 from wattui.report.svg import stacked
 from wattui.runs.latencies import Distribution, NoLatenciesError, read_latencies
 from wattui.runs.naming import load_named, naming, per_of
-from wattui.runs.recorded import Run, read_budgets
-from wattui.runs.traces import read_traces
+from wattui.runs.recorded import Run, read_traces_and_budgets
+from wattui.runs.traces import Traces, read_traces
 
 SUFFIXES = (".html", ".md", ".svg")
 EPILOG = """\
@@ -206,24 +206,23 @@ def _latencies(given: Sequence[str], csvs: Sequence[Path]) -> list[Path | None]:
 
 def _loaded(run: Run, name: str, latencies: Path | None, wish: ReportOptions) -> ReportRun:
     with naming(run.csv):
-        traces = read_traces(run.csv)
-        explained = _explained(run, wish)
+        traces, explained = _read(run, wish)
     network, macs = command_macs(run.about.argv, run.summary.per)
     found, why_not = _times(run, latencies)
     return ReportRun(name, run, traces, network, macs, found, why_not, explained)
 
 
-def _explained(run: Run, wish: ReportOptions) -> tuple[Budget, ...]:
-    """What the ± of the headline is made of."""
+def _read(run: Run, wish: ReportOptions) -> tuple[Traces, tuple[Budget, ...]]:
+    """The curves of a run, and what the ± of its headline is made of."""
     known = run.summary.running.domains if run.summary.running else {}
     channel = wish.domain or run.summary.headline
     if channel not in known:
-        return ()
+        return read_traces(run.csv), ()
     labels = quoted_labels(run.summary, channel, basis=wish.basis)
-    found = read_budgets(run.csv, labels, channel, run.summary.per)
+    traces, found = read_traces_and_budgets(run.csv, labels, channel, run.summary.per)
     first = [found[0].figure] if found else []
     asked = [wish.figure] if wish.figure else first
-    return tuple(budget for budget in found if budget.figure in asked)
+    return traces, tuple(budget for budget in found if budget.figure in asked)
 
 
 def _times(run: Run, given: Path | None) -> tuple[tuple[Distribution, ...], str]:

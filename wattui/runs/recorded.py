@@ -23,6 +23,7 @@ from wattui.runs.notes import notes_path, read_notes, stated
 from wattui.runs.recognise import is_copy, is_run_file
 from wattui.runs.run_file import SUFFIXES
 from wattui.runs.run_json import RunJson, read_run_json
+from wattui.runs.traces import Binner, Traces
 
 _NUMBER = re.compile(r"(\d+)")
 DEPTH = 2
@@ -125,15 +126,18 @@ def load_run(csv: Path) -> Run:
     return Run(csv, summarise(reduce_run(csv, remarks)), about, remarks)
 
 
-def reduce_run(csv: Path, remarks: list[str] | None = None) -> Reduction:
-    """What a summary needs of a run file, with the count that was stated afterwards, if any.
+def reduce_run(
+    csv: Path, remarks: list[str] | None = None, binner: Binner | None = None
+) -> Reduction:
+    """What a summary needs of a run file, with the count that was stated afterwards, if any;
+    `binner` takes its rows as well.
 
     Raises NotARunFileError, or OSError if the file cannot be read.
     """
     from wattui.runs.reduce import reduce_csv
 
     found: list[str] = []
-    reduction = reduce_csv(csv, found)
+    reduction = reduce_csv(csv, found, binner)
     if (n := stated(csv, found)) is not None:
         if is_counted(reduction):
             found.append(f"{notes_path(csv)}: {csv.name} counted inferences itself: left out")
@@ -152,6 +156,20 @@ def read_budgets(
     Raises NotARunFileError, or OSError if the file cannot be read.
     """
     return budgets(reduce_run(csv), labels, channel, per)
+
+
+def read_traces_and_budgets(
+    csv: Path, labels: Sequence[str], channel: str, per: str
+) -> tuple[Traces, list[Budget]]:
+    """The curves of power, and what `read_budgets` gives, from one reading of the CSV.
+
+    Raises NotARunFileError, or OSError if the file cannot be read.
+    """
+    from wattui.runs.blocks import header
+
+    binner = Binner(csv, header(csv))
+    reduction = reduce_run(csv, binner=binner)
+    return binner.finished(), budgets(reduction, labels, channel, per)
 
 
 def recorded(csv: Path, summary: Summary, run: Mapping[str, Any]) -> Run:

@@ -29,20 +29,23 @@ from recorders.summary.reduction import (
 from wattui.runs import parquet
 from wattui.runs.blocks import blocks, header, is_reading, most, schema
 from wattui.runs.run_file import is_parquet
+from wattui.runs.traces import Binner
 
 BASELINES = ("idle", "armed")
 _WHERE = ("time_s", "phase", "label", "repeat", "inferences")
 
 
-def reduce_csv(path: Path, remarks: list[str] | None = None) -> Reduction:
+def reduce_csv(
+    path: Path, remarks: list[str] | None = None, binner: Binner | None = None
+) -> Reduction:
     """Reduce a run file as the recorder did while writing it.
 
     The readings of each second are kept for idle and armed phases, where the summary needs them.
-    `remarks` gets what could not be read. Raises NotARunFileError, or OSError if the file cannot be
-    read.
+    `remarks` gets what could not be read; `binner` takes the rows as well, so that they are read
+    once. Raises NotARunFileError, or OSError if the file cannot be read.
     """
     names = header(path)
-    reducer = _reduced(path, _Reducer(names))
+    reducer = _reduced(path, _Reducer(names), binner)
     reduction = reducer.finished()
     # An edge that came late lies between readings of phases expected not to matter.
     if any(row.event.startswith(LATE) for row in reduction.events):
@@ -87,9 +90,14 @@ def reduce_edges(path: Path, remarks: list[str]) -> Reduction:
     return reduction
 
 
-def _reduced(path: Path, reducer: _Reducer) -> _Reducer:
-    for block in blocks(path, reducer.columns, reducer.unread):
+def _reduced(path: Path, reducer: _Reducer, binner: Binner | None = None) -> _Reducer:
+    columns = dict.fromkeys([*reducer.columns, *(binner.columns if binner else ())])
+    for block in blocks(path, list(columns), reducer.unread):
         reducer.take(block)
+        if binner:
+            binner.take(block)
+    if binner:
+        binner.remarks += reducer.unread
     return reducer
 
 

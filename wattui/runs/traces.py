@@ -78,24 +78,51 @@ def read_traces(path: Path, bins: int = BINS, columns: Sequence[str] | None = No
     """
     from wattui.runs.blocks import blocks, header
 
-    names = header(path)
-    powers = [name for name in names if unit_of(name) == "W"] if columns is None else list(columns)
-    hand_read = [name for name in powers if kind_of_column(name).by_hand]
-    energies = [name for name in map(_energy, hand_read) if name in names]
-    wanted = ["time_s", "time_utc", "phase", "event", *dict.fromkeys([*powers, *energies])]
-    remarks: list[str] = []
-    parts: list[pl.DataFrame] = []
-    start_s, end_s, first_utc, width_s = 0.0, 0.0, None, 1.0
-    for block in blocks(path, wanted, remarks):
+    binner = Binner(path, header(path), bins, columns)
+    for block in blocks(path, binner.columns, binner.remarks):
+        binner.take(block)
+    return binner.finished()
+
+
+class Binner:
+    """Bins the blocks of a run file; it needs `columns`, and `remarks` say which parts of
+    the file were left out."""
+
+    def __init__(
+        self,
+        path: Path,
+        names: Sequence[str],
+        bins: int = BINS,
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        self._path, self._bins = path, bins
+        self._powers = [n for n in names if unit_of(n) == "W"] if columns is None else list(columns)
+        hand_read = [name for name in self._powers if kind_of_column(name).by_hand]
+        self._energies = [name for name in map(_energy, hand_read) if name in names]
+        wanted = dict.fromkeys([*self._powers, *self._energies])
+        self.columns = ["time_s", "time_utc", "phase", "event", *wanted]
+        self.remarks: list[str] = []
+        self._parts: list[pl.DataFrame] = []
+        self._start_s, self._end_s, self._width_s = 0.0, 0.0, 1.0
+        self._first_utc: str | None = None
+
+    def take(self, block: pl.DataFrame) -> None:
+        """Add the next rows."""
         times = block["time_s"]
-        if not parts:
-            start_s = float(times.min())  # type: ignore[arg-type]
-            first_utc = block["time_utc"][0]
-            width_s = max(_last_time(path) - start_s, 0.0) / bins or 1.0
-        end_s = max(end_s, float(times.max()))  # type: ignore[arg-type]
-        parts.append(_partly_binned(block, powers, energies, start_s, width_s, bins))
-    found = _merged(parts, powers, energies) if parts else {}
-    return Traces(start_s, max(start_s, end_s), first_utc, found, tuple(remarks))
+        if not self._parts:
+            self._start_s = float(times.min())  # type: ignore[arg-type]
+            self._first_utc = block["time_utc"][0]
+            length_s = max(_last_time(self._path) - self._start_s, 0.0)
+            self._width_s = length_s / self._bins or 1.0
+        self._end_s = max(self._end_s, float(times.max()))  # type: ignore[arg-type]
+        place = self._start_s, self._width_s, self._bins
+        self._parts.append(_partly_binned(block, self._powers, self._energies, *place))
+
+    def finished(self) -> Traces:
+        """The curves."""
+        found = _merged(self._parts, self._powers, self._energies) if self._parts else {}
+        end_s = max(self._start_s, self._end_s)
+        return Traces(self._start_s, end_s, self._first_utc, found, tuple(self.remarks))
 
 
 def _partly_binned(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.segment import Segment
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -107,7 +108,11 @@ class Fitting:
                 return
         for line in stacked(self._tables[0], options.max_width):
             is_short = line.plain.isprintable() and cell_len(line.plain) <= options.max_width
-            yield from line.render(console, "\n") if is_short else console.render(line, options)
+            if is_short:
+                yield from _segments(line, console, console.get_style(""))
+                yield Segment.line()
+            else:
+                yield from console.render(line, options)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Down to a few columns, and as wide as the widest."""
@@ -146,15 +151,15 @@ def _drawn(
     columns = [list(map(_text, [column.header, *column.cells])) for column in table.columns]
     styles = [head, *(console.get_style(row.style or "") for row in table.rows)]
     for style, cells in zip(styles, zip(*columns, strict=True), strict=True):
-        for cell, width, side in zip(cells, widths, justify, strict=True):
-            own_width = width if cell is cells[-1] else width - BLANKS
+        for place, (cell, width, side) in enumerate(zip(cells, widths, justify, strict=True), 1):
+            own_width = width if place == len(cells) else width - BLANKS
             blank = " " * (own_width - cell_len(cell.plain))
             is_right = (cell.justify or side) == "right"
             before, after = (blank, "") if is_right else ("", blank)
             after += " " * (width - own_width)
             if before:
                 yield Segment(before, style)
-            yield from Segment.apply_style(cell.render(console, end=""), style)
+            yield from _segments(cell, console, style)
             if after:
                 yield Segment(after, style)
         yield Segment.line()
@@ -162,6 +167,13 @@ def _drawn(
         kind = table.caption_style or "table.caption"
         said = Text(table.caption, kind) if isinstance(table.caption, str) else table.caption
         yield from console.render(said, own.update(justify=table.caption_justify))
+
+
+def _segments(line: Text, console: Console, style: Style) -> Iterable[Segment]:
+    """A line in its style over another."""
+    if not line.spans:  # Rich would leave out its style
+        return [Segment(line.plain, style + console.get_style(line.style))]
+    return Segment.apply_style(line.render(console, end=""), style)
 
 
 def stacked(table: Table, width: int) -> list[Text]:

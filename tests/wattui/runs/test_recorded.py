@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from recorders.runfile import json_path
 from tests.support.made_runs import B1, B8, IDLE, aged, finished, json_of, written
 from wattui.runs import recorded
-from wattui.runs.recorded import find_runs, load_run
+from wattui.runs.recorded import find_runs, load_run, read_budgets, read_traces_and_budgets
 from wattui.runs.run_file import NotARunFileError
 from wattui.runs.run_json import RunJson
+from wattui.runs.traces import read_traces
 
 
 def test_run_files_are_found_by_their_columns_the_newest_first(folder: Path) -> None:
@@ -165,3 +166,11 @@ def test_a_changed_csv_says_the_same_beside_its_run_json_as_alone(
     alone.parent.mkdir(exist_ok=True)
     alone.write_bytes(data)
     assert load_run(run.csv).summary == load_run(alone).summary
+
+
+def test_curves_and_budgets_from_one_reading_are_those_of_two() -> None:
+    csv = Path(__file__).parents[2] / "figures/recorded/bench.csv"
+    labels = [group.label for group in load_run(csv).summary.labels]
+    traces, budgets = read_traces_and_budgets(csv, labels, "total", "inferences")
+    assert budgets == read_budgets(csv, labels, "total", "inferences") != []
+    assert traces == read_traces(csv)

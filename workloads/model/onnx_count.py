@@ -61,8 +61,8 @@ def _exact(shapes: Shapes, node: Any) -> int | None:
         return 0 if _is_without_products(node) else None
     try:
         return count(shapes, node)
-    except KeyError:
-        return None
+    except (KeyError, IndexError, ValueError, ZeroDivisionError):
+        return None  # a size is unknown, or no such node can have these: onnxruntime says which
 
 
 def _is_without_products(node: Any) -> bool:

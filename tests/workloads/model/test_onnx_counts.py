@@ -3,6 +3,7 @@ with weights left out, or with branches."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from onnxruntime import quantization  # noqa: E402
 from tests.support.model_runs import planned, results  # noqa: E402
 from tests.support.onnx_models import INT64, model, saved, tensor, value, weight  # noqa: E402
 from workloads.engines.onnx import OnnxEngine  # noqa: E402
+from workloads.errors import WorkloadError  # noqa: E402
 
 BATCH = 2
 # Convolutions over 8×8 (the second in two groups), a recurrent layer over eight steps, a product.
@@ -273,6 +275,28 @@ def test_an_attention_with_a_past_is_named(tmp_path: Path) -> None:
     plan = planned(saved(tmp_path, proto))
     assert (plan.cells[0].macs, plan.cells[0].macs_at_least) == (0, True)
     assert plan.remarks == ("MACs not counted for: Attention (1)",)
+
+
+@pytest.mark.parametrize(
+    ("operator", "given"),
+    [
+        ("Attention", {"num_heads": 2}),
+        ("MultiHeadAttention", {"num_heads": 2}),
+        ("FusedMatMul", {}),
+        ("QGemm", {}),
+        ("DynamicQuantizeLSTM", {"hidden_size": 2}),
+    ],
+)
+@pytest.mark.parametrize("sizes", [[], [4], [4, 4], [1, 2, 4, 4]])
+def test_an_operator_of_impossible_sizes_is_left_to_onnxruntime(
+    operator: str, given: dict[str, int], sizes: list[int], tmp_path: Path
+) -> None:
+    made = node(operator, ["x"] * 4, ["y"], domain="com.microsoft", **given)
+    proto = model([made], [value("x", [1, *sizes])], [value("y", ["a"])], [])
+    plan = planned(saved(tmp_path, proto))
+    assert plan.cells[0].parameters == 0
+    with contextlib.suppress(WorkloadError):
+        results(plan, OnnxEngine())
 
 
 def branching(then: list[Any], otherwise: list[Any], weights: list[Any]) -> Any:

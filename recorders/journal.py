@@ -14,7 +14,7 @@ from recorders.live import LiveState
 from recorders.phases import Phase, where_of
 from recorders.publisher import Publisher
 from recorders.runfile import Place, encoded
-from recorders.summary.reduction import Reducer, Reduction
+from recorders.summary.reduction import Reducer, Reduction, Where
 from recorders.texts import OwnNote
 from recorders.undo import Mark, Position, without
 from recorders.wire import Message
@@ -45,6 +45,8 @@ class Journal:
         self._utc_text = rows.UtcText()
         self._gauges = [n for n, name in enumerate(layout.columns) if not is_cumulative(name)]
         self._unsent: dict[int, str] = {}
+        # The last row if it was not sent, its cells and its phase.
+        self._passed: tuple[rows.Row, list[str], Where] | None = None
         # Rows not formatted yet, and the date of each.
         self._waiting: list[tuple[rows.Row, int]] = []
         self.is_watched = False
@@ -124,7 +126,13 @@ class Journal:
         if self.is_watched:
             self._unsent |= {place: cells[place] for place in self._gauges if cells[place]}
         if row.event and self._follows:
-            self._send_cells(row, cells)
+            if self._passed and self.is_watched:
+                # An edge without readings of its own is found from the rows around it.
+                self._send_cells(*self._passed)
+                self._passed = None
+            self._send_cells(row, cells, self._phase)
+        elif not row.event:
+            self._passed = row, cells, self._phase
 
     def _add_columns(self, counts: Counts) -> None:
         """Give each new count a column of the file."""
@@ -171,10 +179,12 @@ class Journal:
         """
         self._format()
         unsent, self._unsent = self._unsent, {}
-        self._send_cells(row, [text or unsent.get(n, "") for n, text in enumerate(row.cells)])
+        self._passed = None
+        cells = [text or unsent.get(n, "") for n, text in enumerate(row.cells)]
+        self._send_cells(row, cells, self._phase)
 
-    def _send_cells(self, row: rows.Row, cells: list[str]) -> None:
-        phase, label, repeat = self._phase
+    def _send_cells(self, row: rows.Row, cells: list[str], where: Where) -> None:
+        phase, label, repeat = where
         self._send(
             {
                 "t": "event" if row.event else "row",

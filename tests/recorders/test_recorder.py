@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from recorders.at_once import WAIT_S
 from recorders.runfile import RunFile
 from recorders.source import Channel, Fatal, Gone, Reading, Retry
-from recorders.summary.reduction import Reducer
+from recorders.summary.reduction import EDGES, Reducer
 from recorders.summary.summary import summarise
 from recorders.wire import readings
 from tests.support.doubles import (
@@ -522,6 +522,29 @@ def test_a_gauge_that_is_read_rarely_reaches_a_front_end_that_asks_for_few_rows(
     sent = [message for message in rig.sent if message["t"] == "row"]
     values = [readings(rig.layout.columns, message).get("cpu_util_pct") for message in sent]
     assert len([value for value in values if value is not None]) >= 6
+
+
+def test_a_front_end_of_few_rows_gets_the_readings_before_an_edge(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    rig = Rig(tmp_path, clock, [steady(clock)], rate_hz=100.0, follows=True)
+    rig.at(0.005, do="rows", rate_hz=1.0)
+    rig.at(0.545, do="begin", phase="idle")
+    rig.at(1.545, do="end", id=1)
+    rig.run(2.0)
+    edges = [place for place, each in enumerate(rig.sent) if each.get("event") in EDGES]
+    assert len(edges) == 2
+    for place in edges:
+        before, edge = rig.sent[place - 1], rig.sent[place]
+        assert before["t"] == "row"
+        assert 0 <= float(edge["time"]) - float(before["time"]) <= 0.011
+        assert "package0_J" in readings(rig.layout.columns, before)
+    assert [each["phase"] for each in (rig.sent[edges[0] - 1], rig.sent[edges[1] - 1])] == [
+        "",
+        "idle",
+    ]
+    times_s = [float(each["time"]) for each in rig.sent if each["t"] in ("row", "event")]
+    assert times_s == sorted(times_s)
 
 
 def test_a_front_end_that_follows_can_make_the_same_summary(

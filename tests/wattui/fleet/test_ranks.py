@@ -178,6 +178,7 @@ def test_first_host_of_a_list(nodes: str, host: str | None):
         ("torchrun-2.13.0", [(0, 2), (0, 2), (1, 2), (1, 2)], "localhost"),
         ("slurm-22.05.8", [(0, 3), (0, 3), (0, 3), (1, 1)], "n0"),
         ("openmpi-4.1.4", [(None, 4)] * 4, None),
+        ("openmpi-5.0.11", [(None, 4)] * 4, None),
         ("mpich-5.0.2", [(None, 4)] * 4, None),
     ],
 )

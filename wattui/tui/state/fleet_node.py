@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from recorders.channels import is_cumulative, kind_of
+from recorders.channels import is_cumulative, kind_of, node_of
 from recorders.counts import INFERENCES, names_of
 from recorders.json_parts import WrongPartError
 from recorders.rows import FIXED_COLUMNS
@@ -37,6 +37,7 @@ STEP_S, MIDDLE_S = 0.9, 1.5
 # Powers that are kept for the small graph, and rows of a finished recording that are read.
 MOST_POWERS, LAST_ROWS = 60, 600
 NOT_READ, NO_ROWS = "not read yet", "no rows yet"
+OF_SEVERAL = "a file of several nodes, which is in no sum"
 
 
 class State(Enum):
@@ -322,6 +323,9 @@ class NodeWatch:
     def _finish(self) -> None:
         try:
             lines = lines_of(self.folder / PART)
+            if any(map(node_of, lines.header().split(","))):
+                self._why, self.is_finished = OF_SEVERAL, True
+                return
             first = max(0, lines.size() - LAST_ROWS)
             self._begin(lines.header(), is_whole=first == 0)
             self._take(list(lines.since(first)))

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.support.growing_fleet import START_S, GrowingNode
+from wattui.commands.merge import merge
 from wattui.errors import UsageError
 from wattui.fleet.folder import newest_run
 from wattui.tui.state.fleet import Fleet, FleetNow, FleetWatch, ordered, wanted
@@ -241,6 +242,21 @@ def test_a_node_whose_recorder_was_ended_is_broken_off_and_keeps_its_ranks(run: 
     assert only(now, "b").facts.ranks == (1,)
     assert only(now, "b").energy_j == pytest.approx(300.0)
     assert told(now) == [(pytest.approx(3.0, abs=0.01), "b", "was broken off")]
+
+
+def test_a_merged_file_among_the_nodes_is_in_no_sum(run: Path, tmp_path: Path):
+    nodes = [GrowingNode(run, name, 100.0, rank, batch=4) for rank, name in enumerate("ab")]
+    for node in nodes:
+        node.begin("running", "b4")
+        node.record(3)
+        node.finish()
+    merge(run, tmp_path / "all.parquet")
+    (run / "node=all").mkdir()
+    (tmp_path / "all.parquet").rename(run / "node=all" / "part.parquet")
+    now = Watched(run).fleet.look()
+    assert only(now, "all").why == "a file of several nodes, which is in no sum"
+    assert now.energy_j
+    assert now.energy_j.value == pytest.approx(600.0)
 
 
 def test_a_journal_that_was_rewritten_is_read_again(run: Path):

@@ -72,7 +72,7 @@ class Span:
     that were found at both edges, and not only read there. `share` is the part of the machine's
     energy in that time that `energy_j` is.
     `aligned`: the program was quiet before and after it. `by_usage`: its counts of tokens are those
-    of the load's requests, and not of a server that counts when they end.
+    of the load's requests, which had not all ended.
     """
 
     phase: str
@@ -323,7 +323,7 @@ def nested(
             counts.pop(name, None)
         span.inferences, span.counts = counts.get(INFERENCES), named(counts)
         found[id(each)] = span
-    for span, own in by_usage(reduction, list(found.values()), counts_at):
+    for span, own in by_usage(reduction, list(found.values()), counts_at, by_servers):
         span.counts, span.by_usage = {**span.counts, **own}, True
     pairs = [(found[id(each)], found[id(each.around)] if each.around else None) for each in every]
     return sorted(pairs, key=lambda pair: (pair[0].start_s, -pair[0].end_s))

@@ -1,15 +1,14 @@
-"""Counts by the usage of each request of a load, where its server counts when a request ends. Pure.
+"""Counts of a load by the usage of each of its requests, which is known when they have ended. Pure.
 
-Such a server's counter cuts a window at whole requests; the load knows what each of its requests
-had used at any moment. Its counts are taken for its window if it was the server's only client: the
-server then counted as much from the load's first request to its last as the load did.
+It tells what a window used better than what was counted while it lasted: estimates of requests that
+had not ended, or by a server that counts when they end. It is taken if nobody else counted: as much
+was counted from the load's first request to its last as they used.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple
 
 from recorders.counts import NAME, Counts
@@ -50,12 +49,15 @@ def at_end(reduction: Reduction) -> set[str]:
 
 
 def by_usage(
-    reduction: Reduction, spans: Sequence[Span], counts_at: Callable[[EventRow], Counts]
+    reduction: Reduction,
+    spans: Sequence[Span],
+    counts_at: Callable[[EventRow], Counts],
+    by_servers: Set[str],
 ) -> Iterator[tuple[Span, Counts]]:
-    """The windows of loads, and their counts that their server would cut at whole requests. Those
-    of a load that does not agree with its server on one of them are left out."""
-    names = at_end(reduction)
-    for used in _used(reduction) if names else ():
+    """The windows of loads, and their counts, but for those `by_servers` that move at each step. A
+    load that does not agree with what was counted on one of them is left out."""
+    at_steps = by_servers - at_end(reduction)
+    for used in _used(reduction):
         phases = [_last(spans, used, phase) for phase in (BEFORE, WINDOW, AFTER)]
         before, window, after = phases
         if before is None or window is None or after is None:
@@ -63,8 +65,10 @@ def by_usage(
         if not before.end_s <= window.start_s <= window.end_s <= after.start_s:
             continue
         first, last = counts_at(before.begin.row), counts_at(after.end.row)
-        asked = names & used.counts.keys()
-        if all(_agree(used.counts[name][1], last.get(name), first.get(name)) for name in asked):
+        # A program's count that has no number yet has not begun.
+        first = {**dict.fromkeys(last.keys() - by_servers, 0), **first}
+        asked = used.counts.keys() - at_steps
+        if all(_agree(used.counts[name][1], first.get(name), last.get(name)) for name in asked):
             yield window, {name: used.counts[name][0] for name in asked}
 
 
@@ -88,6 +92,7 @@ def _last(spans: Sequence[Span], used: Used, phase: str) -> Span | None:
     return max(own, key=lambda span: span.end_s, default=None)
 
 
-def _agree(whole: int, last: int | None, first: int | None) -> bool:
-    grown = math.nan if last is None or first is None else last - first
-    return abs(grown - whole) <= MOST_APART * whole
+def _agree(whole: int, first: int | None, last: int | None) -> bool:
+    if first is None or last is None:
+        return False
+    return abs(last - first - whole) <= MOST_APART * whole

@@ -218,6 +218,7 @@ def loaded(folder: Path, note: str, other: int = 0) -> Rig:
     ):
         made.at(begin_s - 0.01, do="begin", phase=phase, label="c1", id=number + 1)
         made.at((2.0, 7.5, 9.1)[number] - 0.02, do="end", id=number + 1)
+    made.at(8.9, do="count", n=4, of="requests")  # by the load, as the server has no such count
     made.at(9.2, do="note", text=note)
     made.run(9.5)
     return made
@@ -227,6 +228,8 @@ def loaded(folder: Path, note: str, other: int = 0) -> Rig:
     ("note", "other", "taken"),
     [
         ("usage c1: tokens_out=550 of 800", 0, True),
+        ("usage c1: tokens_out=550 of 800, requests=2 of 4", 0, True),
+        ("usage c1: tokens_out=550 of 800, requests=2 of 5", 0, False),
         ("usage c1: tokens_out=550 of 800", 80, False),
         ("usage c1: tokens_out=550 of 700", 0, False),
         ("usage c2: tokens_out=550 of 800", 0, False),

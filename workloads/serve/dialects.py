@@ -1,7 +1,8 @@
 """Pages of metrics with the names and labels of each server.
 
-Sources: docs.vllm.ai (usage/metrics), llama.cpp tools/server/README.md, SGLang's
-production_metrics, TGI's reference/metrics, and tensorrt_llm/metrics/collector.py.
+Sources: vLLM 0.33.0 (vllm/v1/metrics/loggers.py), llama.cpp tools/server/server-task.cpp, SGLang
+0.5.23 (srt/observability/metrics_collector.py), TGI's reference/metrics, and
+tensorrt_llm/metrics/collector.py.
 """
 
 from __future__ import annotations
@@ -32,10 +33,13 @@ class Page:
 
 
 class _Writer:
-    """Writes families of metrics, all of one model."""
+    """Writes families of metrics, all of one model; numbers have at most so many `digits`."""
 
-    def __init__(self, prefix: str, labels: Labels, created: bool = False) -> None:
+    def __init__(
+        self, prefix: str, labels: Labels, created: bool = False, digits: int | None = None
+    ) -> None:
         self._prefix, self._labels, self._created = prefix, labels, created
+        self._digits = digits
         self._lines: list[str] = []
         self._typed: set[str] = set()
 
@@ -70,7 +74,8 @@ class _Writer:
         every = {**self._labels, **labels}
         shown = ",".join(f'{key}="{text}"' for key, text in every.items())
         shown = f"{{{shown}}}" if shown else ""
-        self._lines.append(f"{full}{ending}{shown} {float(value)}")
+        number = float(value) if self._digits is None else f"{value:.{self._digits}g}"
+        self._lines.append(f"{full}{ending}{shown} {number}")
 
 
 def _vllm(counters: Counters, model: str) -> Page:
@@ -86,7 +91,6 @@ def _vllm(counters: Counters, model: str) -> Page:
     page.counter("prompt_tokens_by_source_total", now.cached, source="local_cache_hit")
     page.counter("prompt_tokens_by_source_total", 0, source="external_kv_transfer")
     page.counter("prompt_tokens_cached_total", now.cached)
-    page.counter("prompt_tokens_recomputed_total", 0)
     page.counter("generation_tokens_total", now.generated)
     for finish, count in counters.finished.items():
         page.counter("request_success_total", count, finished_reason=finish)
@@ -99,14 +103,17 @@ def _llama(counters: Counters, model: str, metrics: bool) -> Page:
     if not metrics:
         error = {"code": 501, "message": NO_METRICS, "type": "not_supported_error"}
         return Page(501, JSON, json.dumps({"error": error}))
-    page = _Writer("llamacpp:", {})
+    page = _Writer("llamacpp:", {}, digits=6)
     ended, steps = counters.ended, counters.decode_steps
     page.counter("prompt_tokens_total", counters.now.computed)
+    page.counter("prompt_tokens_cached_total", counters.now.cached)
     page.counter("prompt_seconds_total", counters.prefill_s)
     page.counter("tokens_predicted_total", ended.generated)
     page.counter("tokens_predicted_seconds_total", counters.ended_decode_s)
     page.counter("n_decode_total", steps + sum(counters.prefill_steps_s.counts))
     page.counter("n_tokens_max", counters.most_tokens)
+    for what in ("draft_tokens", "accepted_tokens", "drafts"):
+        page.counter(f"spec_decode_num_{what}_total", 0)
     page.gauge("n_busy_slots_per_decode", counters.busy_slots / steps if steps else 0.0)
     page.gauge("prompt_tokens_seconds", _rate(counters.now.computed, counters.prefill_s))
     page.gauge("predicted_tokens_seconds", _rate(ended.generated, counters.ended_decode_s))

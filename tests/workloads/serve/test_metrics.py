@@ -10,7 +10,9 @@ from threading import Thread
 import pytest
 
 from tests.support.language_server import Stepped, serving
-from workloads.serve.dialects import LLAMA_WITHOUT_METRICS
+from tests.support.servers import LLAMA_0_5
+from workloads.serve.counters import Counters
+from workloads.serve.dialects import DIALECTS, LLAMA_WITHOUT_METRICS
 
 PROMPT = "a prompt of 24 tokens..."
 VLLM = '{engine="0",model_name="gpt"}'
@@ -88,6 +90,19 @@ def test_llama_server_counts_answers_at_their_ends(midway: Callable[..., _Midway
     samples = half.end()
     assert samples["llamacpp:tokens_predicted_total"] == 60
     assert samples["llamacpp:tokens_predicted_seconds_total"] > 0
+
+
+def test_llama_server_s_page_is_that_of_a_real_one() -> None:
+    """Its metrics and their kinds, in its order but for gauges; and its six digits."""
+    counters = Counters()
+    counters.count_prompt(0, 1_234_567, 0, 1.0)
+    page = DIALECTS["llama"]["/metrics"](counters, "m").text
+    kinds = [
+        {line for line in text.splitlines() if line.startswith("# TYPE")}
+        for text in (page, LLAMA_0_5)
+    ]
+    assert kinds[0] == kinds[1]
+    assert "\nllamacpp:prompt_tokens_total 1.23457e+06\n" in page
 
 
 @pytest.mark.parametrize(("dialect", "prefix"), [("sglang", "sglang:"), ("sglang_", "sglang_")])

@@ -85,3 +85,9 @@ class FakeSession:
     def finish(self, **about: Any) -> Finished | None:
         self.finished = True
         return self.done
+
+    def stop(self, **about: Any) -> None:
+        self.finish(**about)
+
+    def keep(self) -> Finished | None:
+        return self.done

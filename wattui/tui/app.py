@@ -28,6 +28,7 @@ from wattui.errors import UsageError
 from wattui.folders import working_directory
 from wattui.runs.naming import naming
 from wattui.runs.recorded import Run, recorded
+from wattui.runs.run_file import is_parquet
 from wattui.show import plot
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.confirm import Confirm
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
 # While the terminal has no focus, the screen is redrawn only this often; recording is unaffected.
 UNFOCUSED_HZ = 1.0
 FIRST_ROWS, HURRY_S = 2, 0.01
+# For so long a notice says that a recording is being converted.
+CONVERTING_S = 15.0
 
 
 class Dashboard(TerminalApp):
@@ -309,20 +312,37 @@ class Dashboard(TerminalApp):
     def _replace_stream(self, stream: Stream) -> None:
         if isinstance(stream, Playback):
             stream.is_of_fleet = self._fleet is not None
-        self.stream.finish()
+        self.stream.stop()
         self.main.follow(stream)
         self.main.refresh_bindings()
         self.call_later(self.main.relay)
         self.call_later(self._hurry)
 
     def _finish(self, output: Sequence[str] = (), **about: object) -> None:
-        done = self.stream.finish(**(about or {"argv": ["wattui"]}))
-        if (csv := self.stream.csv) is not None:
+        """End the recording and show its results, once its file is what was asked for."""
+        stream = self.stream
+        stream.stop(**(about or {"argv": ["wattui"]}))
+        if stream.csv is not None and is_parquet(stream.csv):
+            said = f"Writing {stream.csv.name}; its results follow"
+            self.notify(said, timeout=CONVERTING_S)
+            self.run_worker(partial(self._keep, stream, output), thread=True, group="keep")
+        else:
+            self._show_kept(stream, output)
+        self._restart(replace(self._start.config, csv=None))
+
+    def _keep(self, stream: Stream, output: Sequence[str]) -> None:
+        """Convert a recording, in a thread: of millions of rows, it takes many seconds."""
+        stream.keep()
+        if self.is_running:
+            self.call_from_thread(self._show_kept, stream, output)
+
+    def _show_kept(self, stream: Stream, output: Sequence[str]) -> None:
+        done = stream.keep()
+        if (csv := stream.csv) is not None:
             self._recorded.insert(0, csv)
             if done is not None:
                 run = recorded(csv, done.summary, done.run)
                 self._show_results(run, shortfalls(done, csv), output)
-        self._restart(replace(self._start.config, csv=None))
 
     def close_session(self) -> Path | None:
         """Stop the launched command and the recording; returns the run file, if any."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -97,15 +99,32 @@ async def test_an_existing_file_is_refused_as_it_is_typed(
     assert sessions == []
 
 
+async def test_a_recording_is_converted_while_the_screen_goes_on(sessions: list[Config]) -> None:
+    class Converting(FakeSession):
+        converted = threading.Event()
+
+        def keep(self) -> Finished | None:
+            assert self.converted.wait(30)
+            return super().keep()
+
+    session = Converting(Path("run.parquet"))
+    session.done = ended(session.columns)
+    app, _ = dashboard(session)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        assert "Writing run.parquet; its results follow" in notified(app)
+        assert app.stream is not session
+        assert not isinstance(app.screen, Results)
+        session.converted.set()
+        await until(pilot, lambda: isinstance(app.screen, Results))
+    assert sessions[0].csv is None
+
+
 async def test_the_end_of_a_recording_shows_its_results(sessions: list[Config]) -> None:
     session = FakeSession(Path("run.csv"))
-    reducer = Reducer(session.columns)
-    edges = [row(0, 30, "running", "begin", 0), row(10, 30, "running", "end", 60)]
-    for edge in edges:
-        where = (edge["phase"], edge["label"], None)
-        reducer.add(edge["time"], edge["cells"], edge["event"], where, edge["inferences"])
-    summary, run = summarise(reducer.reduction), {"lost_rows": 7}
-    session.done = Finished(summary, run, write_error="No space left on device")
+    session.done = ended(session.columns)
     app, _ = dashboard(session)
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
@@ -118,6 +137,17 @@ async def test_the_end_of_a_recording_shows_its_results(sessions: list[Config]) 
         await settle(pilot)
         assert not isinstance(app.screen, Results)
     assert sessions[0].csv is None
+
+
+def ended(columns: Sequence[str]) -> Finished:
+    """The end of a recording that lost seven rows."""
+    reducer = Reducer(columns)
+    edges = [row(0, 30, "running", "begin", 0), row(10, 30, "running", "end", 60)]
+    for edge in edges:
+        where = (edge["phase"], edge["label"], None)
+        reducer.add(edge["time"], edge["cells"], edge["event"], where, edge["inferences"])
+    summary, run = summarise(reducer.reduction), {"lost_rows": 7}
+    return Finished(summary, run, write_error="No space left on device")
 
 
 async def test_a_recorder_that_is_lost_is_shown_and_can_be_started_again(

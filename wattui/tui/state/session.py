@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 from recorders.client import Client, Config, Finished, RecorderError
@@ -80,6 +81,15 @@ class Stream(Protocol):
     def finish(self, **about: Any) -> Finished | None:
         """End the stream; returns the end of a recording."""
 
+    def stop(self, **about: Any) -> None:
+        """End the stream, but leave the file of a recording as it is until `keep`."""
+        self.finish(**about)
+
+    def keep(self) -> Finished | None:
+        """Convert the file of a recording that was stopped, if it is to be Parquet, which may take
+        a while; returns the end of the recording, None if its recorder was lost."""
+        return None
+
 
 class Session(Stream):
     """One recorder process, with a run file or without; `process` is one started in advance.
@@ -98,6 +108,7 @@ class Session(Stream):
         self._exports = exports
         self._exporter: Exporter | None = None
         self.done: Finished | None = None
+        self._is_kept, self._keeping = False, Lock()
         self._health = Health(time.monotonic_ns())
         self._messages: list[Message] = []
         self._client = Client(replace(config, follow=True), self._take, process)
@@ -181,19 +192,30 @@ class Session(Stream):
 
     def finish(self, **about: Any) -> Finished | None:
         """End the recording; returns None if the recorder has stopped."""
+        self.stop(**about)
+        return self.keep()
+
+    def stop(self, **about: Any) -> None:
+        """End the recording; its file stays a CSV until `keep`."""
         if self.lost is None and self.done is None:
             try:
-                done = self._client.finish(**about)
-                self.done = of_its_file(done, self.csv, self._force)
-                if self.csv is not None:
-                    self.csv = place_of(self.done, self.csv)
+                self.done = self._client.finish(**about)
             except RecorderError as error:
                 self.lost = str(error)
         self._client.close()
         if self._exporter:
             self._exporter.leave()
             self._exporter = None
-        return self.done
+
+    def keep(self) -> Finished | None:
+        """Convert the file if it is to be Parquet; a second thread waits for the first."""
+        with self._keeping:
+            if self.done is not None and not self._is_kept:
+                self._is_kept = True
+                self.done = of_its_file(self.done, self.csv, self._force)
+                if self.csv is not None:
+                    self.csv = place_of(self.done, self.csv)
+            return self.done
 
     def notices(self) -> list[str]:
         """News about exported values since the last call."""

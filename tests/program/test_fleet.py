@@ -22,7 +22,7 @@ import pytest
 from wattui.fleet.election import boot_id
 
 from .conftest import MakeDisk
-from .running import WATTUI, Place, Result, until
+from .running import WATTUI, Place, Result, command_line, until
 
 COUNTS = "import wattui, time; wattui.count({n}); time.sleep(0.3); print('rank done')"
 BOUND_S = 30.0
@@ -183,6 +183,25 @@ def test_a_node_that_is_killed_leaves_what_it_had(place: Place, killed: str):
         for left in place.temporary.glob("wattui-*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
     assert killed_s - last.timestamp() < 2  # one, and what a busy machine adds
+
+
+def test_a_front_end_and_its_rank_that_are_killed_are_named_in_what_is_left(place: Place):
+    """The recorder ends by itself, and what it had is published."""
+    started = start(place, {}, ["sleep", "600"])
+    journal = until(lambda: next(place.path.glob("shared/run=*/node=*/journal.csv"), None), "copy")
+    until(lambda: len(journal.read_text().splitlines()) > 3, "rows")
+
+    def rank_process() -> int | None:
+        commands = {command_line(pid).strip(): pid for pid in place.processes()}
+        return commands.get("sleep 600")
+
+    rank = until(rank_process, "the command")
+    for pid in (started.pid, rank):
+        os.kill(pid, signal.SIGKILL)
+    started.wait(BOUND_S)
+    until(lambda: not journal.exists(), "published recording")
+    assert run_json(place)["fleet"]["ranks"] == [{"rank": 0, "exit_status": None, "lost": True}]
+    until(lambda: not any(place.temporary.glob("wattui-*")), "nothing left behind")
 
 
 def test_a_shared_folder_that_takes_nothing_costs_only_the_copy(place: Place, make_disk: MakeDisk):

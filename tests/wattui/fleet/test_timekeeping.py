@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -143,10 +145,12 @@ def test_a_first_node_that_does_not_answer_is_said():
 def test_the_launcher_s_first_host_is_found_without_the_folder(monkeypatch: pytest.MonkeyPatch):
     """The folder does not answer."""
     monkeypatch.setattr(timekeeping, "LEARN_S", 0.05)
-    first = Timekeeper(me("A"), True, "localhost", HERE)
+    # The port follows from the name, so no other test may have it.
+    one, other = (replace(me(boot_id), run=f"alone {os.getpid()}") for boot_id in "AB")
+    first = Timekeeper(one, True, "localhost", HERE)
     assert first.refusal() is None
     assert first.facts()["is_reference"] is True
-    second = Timekeeper(me("B"), False, "localhost", HERE)
+    second = Timekeeper(other, False, "localhost", HERE)
     assert second.refusal() is None
     assert second.facts()["reference"]["boot_id"] == "A"
     for each in (second, first):

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +76,14 @@ def _run(asked: ParsedArguments, stop: Stop) -> int:
         return 0
     if asked.part is not None:
         return _as_repeat(asked, asked.part, plan, settings, stop)
-    with _outputs(asked) as (result_path, latencies):
+    with contextlib.ExitStack() as stack:
+        result_path, latencies = stack.enter_context(_outputs(asked))
+        results: Iterator[CellResult]
         if repeats > 1 and plan.check is None:
             on_engine = asked.workload.on_engine
             title = _engine_options(asked, plan).name if on_engine else NoEngine.title
-            results = _in_processes(asked, stop)
+            # Closed here, while signals are still heard and not raised.
+            results = stack.enter_context(contextlib.closing(_in_processes(asked, stop)))
         else:
             engine = _engine(asked, plan)
             title = engine.title
@@ -185,7 +188,7 @@ def _as_repeat(
     return 128 + stop.signal if stop.signal else 0
 
 
-def _in_processes(asked: ParsedArguments, stop: Stop) -> Iterator[CellResult]:
+def _in_processes(asked: ParsedArguments, stop: Stop) -> Generator[CellResult]:
     """Run every repeat in a fresh process, which rests at its end."""
     repeats = asked.values["repeats"]
     for repeat in range(1, repeats + 1):

@@ -12,7 +12,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stop:
-    """Whether a signal has asked to stop; a second one stops at once.
+    """Whether a signal has asked to stop; a second one stops at once, and more of them do not
+    disturb what closes then.
 
     `pass_on` is called with every signal.
     """
@@ -21,14 +22,18 @@ class Stop:
         self.signal: int | None = None
         self.pass_on: Callable[[int], object] = lambda number: None
         self._event = threading.Event()
+        self._is_at_once = False
 
     def __bool__(self) -> bool:
         return self.signal is not None
 
     def request(self, number: int, frame: FrameType | None = None) -> None:
-        """Note the first signal; raise KeyboardInterrupt at the second."""
+        """Note the first signal; raise KeyboardInterrupt at the second only."""
         self.pass_on(number)
+        if self._is_at_once:
+            return
         if self.signal is not None:
+            self._is_at_once = True
             raise KeyboardInterrupt
         self.signal = number
         self._event.set()

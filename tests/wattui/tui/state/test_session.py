@@ -15,7 +15,7 @@ from wattui.tui.state.session import Session
 class FakeClient:
     """A recorder that is ready at once and says nothing."""
 
-    def __init__(self, config: Config, on_message: object) -> None:
+    def __init__(self, config: Config, on_message: object, process: object = None) -> None:
         self.config = config
 
     def wait_ready(self) -> dict[str, Any]:

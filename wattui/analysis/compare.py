@@ -278,7 +278,7 @@ def _times(error: Uncertainty | None, factor: float) -> Uncertainty | None:
     return error and error._replace(standard=abs(factor) * error.standard)
 
 
-def compare(
+def side_by_side(
     a: Side,
     b: Side,
     domains: Iterable[tuple[str, str]] | None = None,
@@ -291,14 +291,14 @@ def compare(
     `domains` pairs domains of a and b; without it, every one that both have. A side with a single
     label is compared with one without labels. For several labels together, energy, which is a sum,
     is compared; other figures only if a mixture is asked for (`mixed`). `paired`: their samples are
-    pairs.
+    pairs. Each p is that of its row alone.
     """
     pairs = [(d, d) for d in a.domains if d in b.domains] if domains is None else list(domains)
     labels = [(label, label) for label in a.labels if label in b.labels]
     if not labels and len(a.labels) == len(b.labels) == 1 and "" in (*a.labels, *b.labels):
         labels = [(a.labels[0], b.labels[0])]
     is_mixed = not mixed and (a.is_mixed or b.is_mixed)
-    rows = [
+    return [
         Comparison(
             label_a or label_b,
             domain_a if domain_a == domain_b else f"{domain_a}, {domain_b}",
@@ -319,7 +319,18 @@ def compare(
         for origin_a, known_a in _at_key(a, ComparisonKey(label_a, domain_a, name))
         for origin_b, known_b in _at_key(b, ComparisonKey(label_b, domain_b, name))
     ]
-    return by_holm(rows)
+
+
+def compare(
+    a: Side,
+    b: Side,
+    domains: Iterable[tuple[str, str]] | None = None,
+    mixed: bool = False,
+    alpha: float = ALPHA,
+    paired: bool = False,
+) -> list[Comparison]:
+    """The same, with the p that each row has as one of all labels."""
+    return by_holm(side_by_side(a, b, domains, mixed, alpha, paired))
 
 
 def _at_key(found: Side, key: ComparisonKey) -> list[tuple[str, Sampled]]:

@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import asdict, replace
+from typing import Any, Literal, NamedTuple
 
 from recorders.channels import kind_of
 from recorders.counts import COUNTED, INFERENCES, NAME, column_of, named
@@ -68,8 +68,7 @@ Named = tuple[str, str, Value]
 Level = Literal["run", "label", "repeat", "phase"]
 
 
-@dataclass(frozen=True, slots=True)
-class ResultRow:
+class ResultRow(NamedTuple):
     """One figure; `domain` is empty for figures without one, such as inferences per second.
 
     `samples` are the values of its repeats in order, or of its phases if these have no repeat
@@ -136,7 +135,7 @@ def as_per(rows: Sequence[ResultRow], name: str) -> list[ResultRow]:
     """The rows of a table with another count in the place of inferences."""
     inner = {per(figure, name): figure for figure in _UNITS if figure in PER_COUNT}
     return [
-        replace(row, figure=inner.get(row.figure, row.figure))
+        row._replace(figure=inner.get(row.figure, row.figure))
         for row in rows
         if name == INFERENCES or row.figure not in PER_COUNT
     ]

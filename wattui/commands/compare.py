@@ -10,7 +10,15 @@ from typing import Any
 
 from recorders.garbage import uncollected
 from recorders.summary.bases import BASES
-from wattui.analysis.compare import ALPHA, Comparison, GeometricMean, compare, geometric_means
+from wattui.analysis.compare import (
+    ALPHA,
+    Comparison,
+    GeometricMean,
+    by_holm,
+    compare,
+    geometric_means,
+    side_by_side,
+)
 from wattui.analysis.doubts import doubts, doubts_of_samples, first_of, only_in_one, repeats_needed
 from wattui.analysis.limits import JUDGED_BY, Finding, check
 from wattui.analysis.pairs import Pairs, pairs_of
@@ -234,10 +242,16 @@ def _rows(
     a: Side, b: Side, options: argparse.Namespace, usual: Sequence[str], paired: bool
 ) -> list[Comparison]:
     domains = _domain(a, options.domain), _domain(b, options.domain)
-    rows = compare(a, b, [domains] if all(domains) else [], options.mixed, options.alpha, paired)
+    how = options.mixed, options.alpha, paired
+    rows = side_by_side(a, b, [domains] if all(domains) else [], *how)
     is_published = PUBLISHED in b.domains.values()
     if options.figure != EVERY and (options.figure or not is_published):
-        rows = [row for row in rows if row.figure in _wanted(row, rows, options, usual)]
+        wanted = {row.label: _wanted(row, rows, options, usual) for row in rows}
+        figures = {row.figure for row in rows if row.figure in wanted[row.label]}
+        of_figures = by_holm([row for row in rows if row.figure in figures])
+        rows = [row for row in of_figures if row.figure in wanted[row.label]]
+    else:
+        rows = by_holm(rows)
     for row in rows:
         mixed = row.figure != "rate" and len({*row.origins} - {PUBLISHED}) > 1
         if mixed and not options.allow_mixed:

@@ -11,7 +11,7 @@ from recorders.summary.usage import usage_note
 from wattui.errors import UsageError
 from wattui.tokens.load import Load, Loaded, Marks, Wish
 from wattui.tokens.prompts import Prompt, Synthetic
-from wattui.tokens.server import Address, Server, ServerError, connected
+from wattui.tokens.server import Address, Server, ServerError, connected, listed_names
 from wattui.tokens.trace import Rates, Trace
 
 # Lengths of the prompts that show how many tokens a word has.
@@ -55,6 +55,10 @@ async def run(
 ) -> None:
     """Run every load against a server."""
     server.model = asked.model or await _only_model(server)
+    try:
+        server.model.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"--model {server.model}: it is not a text in UTF-8") from None
     kinds = await _kinds(asked.prompts, server)
     now_s = asyncio.get_running_loop().time
     for repeat in range(1, asked.repeats + 1):
@@ -86,7 +90,7 @@ def _announced(wish: Wish, repeats: int) -> str:
 async def _only_model(server: Server) -> str:
     models = await server.models()
     if len(models) != 1:
-        listed = f"one of {', '.join(models[:8])}" if models else "the name of a model"
+        listed = f"one of {listed_names(models)}" if models else "the name of a model"
         raise UsageError(f"the server has {len(models)} models: fix: --model NAME with {listed}")
     return models[0]
 

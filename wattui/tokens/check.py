@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 from wattui.clean import one_line
 from wattui.errors import UsageError
-from wattui.tokens.server import Address, connected
+from wattui.tokens.server import Address, connected, listed_names
 
-MOST_MODELS = 8
 TIMEOUT_S = 10.0
 
 
@@ -27,8 +26,7 @@ def check(address: Address, metrics: str, key_name: str | None = None) -> Iterat
     Raises UsageError, and ServerError if it does not answer.
     """
     models = asyncio.run(_models(address, key_name))
-    shown = ", ".join(map(one_line, models[:MOST_MODELS])) or "none"
-    yield f"models: {shown}{' …' * (len(models) > MOST_MODELS)}"
+    yield f"models: {listed_names(models) or 'none'}"
     yield one_line(counted_by(metrics))
 
 

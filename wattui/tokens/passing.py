@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from wattui.tokens.server import usage_of
+from wattui.tokens.server import is_number_of_tokens, usage_of
 from wattui.tokens.trace import Usage
 
 # The ends of the paths whose answers have tokens.
@@ -127,13 +127,13 @@ def _data(event: bytes) -> bytes:
 def _ollama_usage(said: Mapping[str, Any]) -> Usage | None:
     """The tokens in the last line of Ollama, which leaves out a prompt that was cached whole."""
     counts = said.get("prompt_eval_count", 0), said.get("eval_count")
-    prompt, generated = (n if type(n) is int and n >= 0 else None for n in counts)
+    prompt, generated = (n if is_number_of_tokens(n) else None for n in counts)
     return None if prompt is None or generated is None else Usage(prompt, generated)
 
 
 def _object(text: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(text)
+        found = json.loads(text.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

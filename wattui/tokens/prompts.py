@@ -93,7 +93,7 @@ def parse_prompts(text: str, max_tokens: int, seed: int = 1) -> list[Synthetic] 
             raise UsageError(f"--prompts {text}: expected synthetic:IN/OUT, as in {USUAL}")
         return list(dict.fromkeys(known))
     try:
-        lines = Path(text).read_text(encoding="utf-8").splitlines()
+        lines = Path(text).read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise UsageError(f"--prompts {text}: it is not a text in UTF-8") from None
     except OSError as error:
@@ -118,8 +118,9 @@ def _from_json(line: str, where: str, max_tokens: int) -> Prompt:
     """A prompt from `{"prompt": …}` or `{"messages": […]}`. Raises UsageError."""
     try:
         found = json.loads(line)
-    except ValueError:
-        raise UsageError(f"{where}: it is not JSON") from None
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        raise UsageError(f"{where}: it is not JSON in UTF-8") from None
     if not isinstance(found, dict):
         raise UsageError(f'{where}: expected {{"prompt": "…"}} or {{"messages": […]}}')
     most = found.get("max_tokens", max_tokens)

@@ -24,7 +24,6 @@ from wattui.tokens.wire import (
     BrokenError,
     Framing,
     Head,
-    Length,
     Reader,
     UntilClose,
     answer,
@@ -42,6 +41,7 @@ MOST_BODY_BYTES = 256 << 20
 SWITCHING = 101
 OK = 200
 BACKLOG = 1024
+MOST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,14 @@ def parse_listen(text: str) -> tuple[str, int]:
     """HOST:PORT, or a port of the loopback interface. Raises UsageError."""
     host, _, port = text.rpartition(":")
     host = host.strip("[]") or "127.0.0.1"
-    if not port.isdecimal() or int(port) > 65535:
+    try:
+        host.encode("idna")
+        number = int(port) if port.isdecimal() else -1
+    except ValueError:
+        number = -1
+    if not 0 <= number <= MOST_PORT:
         raise UsageError(f"--listen {text}: expected HOST:PORT, as in 127.0.0.1:8001")
-    return host, int(port)
+    return host, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +243,9 @@ class _Link:
                     kind, tally = found.value(b"content-type"), Tally(self._totals)
                     answered = Answer(kind, asked.adds_usage, tally.take)
                 if answered and answered.rewrites:
+                    if head.is_old or found.is_old:  # it has no chunks
+                        sized = (b"Content-Length", b"Transfer-Encoding")
+                        found = found.without(*sized).having(b"Connection", b"close")
                     await self._rewritten(server, found, framing, answered)
                 else:
                     await self._client.send(found.raw)
@@ -256,9 +264,9 @@ class _Link:
         self, server: _Side, head: Head, framing: Framing, answered: Answer
     ) -> None:
         """Pass on a stream without the usage that the client has not asked for."""
-        is_bare = isinstance(framing, UntilClose)
-        if isinstance(framing, Length):
+        if head.value(b"content-length"):
             head = head.without(b"Content-Length").having(b"Transfer-Encoding", b"chunked")
+        is_bare = not head.value(b"transfer-encoding")
         await self._client.send(head.raw)
 
         async def send(content: bytes) -> None:
@@ -324,7 +332,7 @@ class _Link:
         return not (
             isinstance(framing, UntilClose)
             or b"close" in found.value(b"connection")
-            or found.start.startswith(b"HTTP/1.0")
+            or found.is_old
         )
 
 

@@ -10,10 +10,10 @@ import asyncio
 import json
 import math
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import urlsplit
 
 from wattui.clean import one_line, short
@@ -31,8 +31,10 @@ PAGES = ("/metrics", "/prometheus/metrics")
 MISSING, DENIED, INVALID = 404, (401, 403), (400, 422)
 MOST_SHOWN, MOST_NAMED = 160, 8
 CONNECT_S = 10.0
-# Longer lines and longer error pages are no answers.
-MOST_BYTES = 16 << 20
+# Longer lines and pages are no answers; of a refusal, this much is read.
+MOST_BYTES, MOST_REFUSAL_BYTES = 16 << 20, 1 << 16
+# No request has more tokens.
+MOST_TOKENS = 1 << 40
 # Fields that few servers refuse: they end every answer at the same length, and make counts exact.
 EXTRAS = ("ignore_eos", "continuous_usage_stats")
 TIMINGS = ("prompt_ms", "predicted_ms")
@@ -72,7 +74,8 @@ def parse_address(url: str) -> Address:
     """
     try:
         parts = urlsplit(url)
-        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+        is_there = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+        known = is_there and url.isprintable() and (parts.hostname or "").encode("idna")
     except ValueError:
         known = False
     if not known:
@@ -142,12 +145,12 @@ class Server:
         """The models it serves. Raises ServerError."""
         url = self.address.of(MODELS)
         try:
-            response = await self._answered(url)
+            found = await self._answered(url)
         except RequestError as error:
             raise self.error(url, error) from None
         try:
-            return [str(each["id"]) for each in response.json()["data"]]
-        except (ValueError, KeyError, TypeError):
+            return [str(each["id"]) for each in json.loads(found)["data"]]
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise ServerError(
                 f"{url}: it is not a list of models: fix: check the address, which ends before /v1"
             ) from None
@@ -193,9 +196,9 @@ class Server:
         except ServerError:
             names = []
         if names and self.model not in names:
-            listed = ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
             return ServerError(
-                f"{url}: it has no model {self.model!r}: fix: --model NAME with one of {listed}"
+                f"{url}: it has no model {short(self.model, MOST_SHOWN)!r}: fix: --model NAME with "
+                f"one of {listed_names(names)}"
             )
         return ServerError(f"{url}: {error}: fix: check the address, which ends before /v1")
 
@@ -262,16 +265,23 @@ class Server:
             raise RequestError(_reason(error)) from None
         raise RequestError("the stream ended before its end")
 
-    async def _answered(self, url: str) -> httpx.Response:
+    async def _answered(self, url: str) -> bytes:
+        """The content of a page. Raises RequestError."""
         import httpx
 
         try:
-            response = await self._client.get(url)
-            if response.status_code != httpx.codes.OK:
-                raise await _refused(response)
+            async with self._client.stream("GET", url) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise await _refused(response)
+                return await _beginning(response, MOST_BYTES)
         except httpx.HTTPError as error:
             raise RequestError(_reason(error)) from None
-        return response
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """The first names of models, each on one line and not too long."""
+    shown = [one_line(short(name, MOST_SHOWN)) for name in names[:MOST_NAMED]]
+    return ", ".join(shown) + ", …" * (len(names) > MOST_NAMED)
 
 
 async def _refused(response: httpx.Response) -> RequestError:
@@ -280,17 +290,27 @@ async def _refused(response: httpx.Response) -> RequestError:
     if response.is_redirect:
         to = response.headers.get("location", "?")
         return RequestError(f"it redirects to {one_line(short(to, MOST_SHOWN))}: fix: use that")
-    text = (await response.aread())[:MOST_BYTES].decode(errors="replace")
+    text = (await _beginning(response, MOST_REFUSAL_BYTES)).decode(errors="replace")
     said = response.reason_phrase
     try:
         found = json.loads(text)
         inner = found.get("error", found)
         said = inner if isinstance(inner, str) else inner.get("message") or said
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         pass
     return RequestError(
         f"HTTP {status}: {short(one_line(' '.join(str(said).split())), MOST_SHOWN)}", status
     )
+
+
+async def _beginning(response: httpx.Response, most_bytes: int) -> bytes:
+    """The content of an answer, which may have no end, as far as it is wanted."""
+    content = bytearray()
+    async for piece in response.aiter_bytes():
+        content += piece
+        if len(content) >= most_bytes:
+            break
+    return bytes(content)
 
 
 def _reason(error: httpx.HTTPError) -> str:
@@ -320,15 +340,19 @@ async def _lines(response: httpx.Response) -> AsyncIterator[bytes]:
 def _event(data: bytes) -> dict[str, Any]:
     try:
         event = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         event = None
     if not isinstance(event, dict):
         raise RequestError("it sent an event that is not JSON")
-    if "error" in event:
-        error = event["error"]
+    if error := event.get("error"):
         said = error.get("message", error) if isinstance(error, dict) else error
         raise RequestError(short(one_line(str(said)), MOST_SHOWN))
     return event
+
+
+def is_number_of_tokens(found: object) -> TypeGuard[int]:
+    """Whether it can be the number of tokens of a request."""
+    return type(found) is int and 0 <= found <= MOST_TOKENS
 
 
 def usage_of(event: Mapping[str, Any]) -> Usage | None:
@@ -339,7 +363,7 @@ def usage_of(event: Mapping[str, Any]) -> Usage | None:
     details = found.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else 0
     counts = [found.get("prompt_tokens"), found.get("completion_tokens", 0), cached or 0]
-    prompt, completion, cached = (n if isinstance(n, int) and n >= 0 else None for n in counts)
+    prompt, completion, cached = (n if is_number_of_tokens(n) else None for n in counts)
     if prompt is None or completion is None or cached is None:
         return None
     return Usage(prompt, completion, min(cached, prompt))

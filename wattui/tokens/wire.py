@@ -10,6 +10,7 @@ from typing import Protocol
 
 MOST_HEAD_BYTES = 1 << 16
 PIECE_BYTES = 1 << 16
+MOST_DIGITS = 18
 END = b"\r\n"
 BODILESS = (204, 304)
 
@@ -58,9 +59,14 @@ class Head:
     def status(self) -> int:
         """The status of a response. Raises BrokenError."""
         parts = self.start.split(None, 2)
-        if len(parts) < 2 or not parts[0].startswith(b"HTTP/") or not parts[1].isdigit():
+        if len(parts) < 2 or not parts[0].startswith(b"HTTP/"):
             raise BrokenError("the answer is not HTTP")
-        return int(parts[1])
+        return _number(parts[1], "status")
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the message is of HTTP/1.0, which has no chunks."""
+        return b"HTTP/1.0" in self.start.split()
 
     def value(self, name: bytes) -> bytes:
         """The value of a field in small letters, empty if it is absent."""
@@ -227,10 +233,14 @@ def _framing(head: Head) -> Framing | None:
             raise BrokenError("a body has an unknown Transfer-Encoding")
         return Chunked()
     if length := head.value(b"content-length"):
-        if not length.isdigit():
-            raise BrokenError("a Content-Length is not a number")
-        return Length(int(length))
+        return Length(_number(length, "Content-Length"))
     return None
+
+
+def _number(text: bytes, name: str) -> int:
+    if not text.isdigit() or len(text) > MOST_DIGITS:
+        raise BrokenError(f"a {name} is not a number")
+    return int(text)
 
 
 def _is(name: bytes, other: bytes) -> bool:

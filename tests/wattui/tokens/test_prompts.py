@@ -38,6 +38,9 @@ def test_json_lines_have_prompts_or_messages_and_lengths_of_answers(tmp_path: Pa
     ("line", "why"),
     [
         ("{", "it is not JSON"),
+        ("[" * 100_000, "it is not JSON"),
+        ('{"prompt": "\\ud800"}', "it is not JSON in UTF-8"),
+        ('{"messages": [NaN]}', "it is not JSON"),
         ("[1]", 'expected {"prompt"'),
         ("{}", "it needs either prompt"),
         ('{"prompt": "a", "messages": [1]}', "it needs either prompt"),
@@ -52,6 +55,16 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, why: str) -> None:
     with pytest.raises(UsageError, match=r"prompts\.jsonl, line 2: ") as error:
         parse_prompts(str(file), 99)
     assert why in str(error.value)
+
+
+def test_only_a_line_feed_ends_a_line_and_a_byte_order_mark_is_no_part_of_it(
+    tmp_path: Path,
+) -> None:
+    text = "\ufeff" + '{"prompt": "a\u2028b\x85c"}\r\n{"prompt": "d"}\n'
+    file = tmp_path / "prompts.jsonl"
+    file.write_bytes(text.encode())
+    found = [each.content for each in parse_prompts(str(file), 9) if isinstance(each, Prompt)]
+    assert found == ["a\u2028b\x85c", "d"]
 
 
 def test_files_that_are_not_there_empty_or_binary_are_named(tmp_path: Path) -> None:

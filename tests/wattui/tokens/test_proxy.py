@@ -218,6 +218,7 @@ JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Lengt
         JSON_HEAD + b"{",
         b"garbage without an end",
         b"garbage\r\n\r\n",
+        b"garbage HTTP/1.1 %b OK\r\n\r\n" % (b"9" * 5000),
         b"",
     ],
     ids=lambda raw: raw[:14].decode(),
@@ -228,6 +229,34 @@ async def test_an_answer_that_is_none_passes_as_far_as_it_goes_and_has_failed(ra
         assert got == (b"" if raw.startswith(b"garbage") else raw)
         assert made.totals.requests_failed == 1
     assert made.counted == {}
+
+
+@pytest.mark.parametrize(("client", "server"), [("1.0", b"1.1"), ("1.1", b"1.0"), ("1.0", b"1.0")])
+async def test_http_1_0_gets_no_chunks(client: str, server: bytes) -> None:
+    head = b"HTTP/%b 200 OK\r\nContent-Type: text/event-stream\r\n" % server
+    content = TEXT + USAGE + DONE
+    async with before(
+        _sends(head + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+    ) as made:
+        reader, writer = await made.open()
+        writer.write(_request(b'{"stream": true}').replace(b"HTTP/1.1", f"HTTP/{client}".encode()))
+        got = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+        assert got == head + b"Connection: close\r\n\r\n" + TEXT + DONE
+        assert made.totals.requests == 1
+
+
+async def test_lengths_that_are_no_numbers_end_a_connection_quietly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with before(_sends(JSON_HEAD.replace(b"2\r", b"9" * 5000 + b"\r"))) as made:
+        assert await made.ask(b"{}") == b""
+        reader, writer = await made.open()
+        writer.write(b"POST /v1/completions HTTP/1.1\r\nContent-Length: %b\r\n\r\n" % (b"9" * 5000))
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+        writer.close()
+        await _until(lambda: made.proxy.connections == 0)
+    assert not caplog.records
 
 
 async def test_a_server_that_is_not_there_is_said_to_be_so() -> None:
@@ -359,6 +388,9 @@ def test_addresses() -> None:
         True,
         "/llm",
     )
-    for wrong in ("127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000"):
+    for wrong in ("127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "a..b:1", f"{'a' * 64}:1"):
         with pytest.raises(UsageError, match="HOST:PORT"):
             parse_listen(wrong)
+    for wrong in ("http://a..b:1", f"http://{'a' * 64}", "http://a:1/\x1b[31m"):
+        with pytest.raises(UsageError, match="expected an address"):
+            parse_target(wrong)

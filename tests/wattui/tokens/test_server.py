@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from wattui import cli
+from wattui.tokens.server import MOST_REFUSAL_BYTES
 
 pytestmark = pytest.mark.needs_tokens
 
@@ -92,6 +93,8 @@ def benched(url: str, *more: str) -> int:
         (page("307 Moved", "", more="location: http://there/\r\n"), "redirects to http://there/"),
         (page("200 OK", "{}"), "answered 200 with application/json, not with a stream"),
         (stream("{"), "it sent an event that is not JSON"),
+        (stream("[" * 100_000), "it sent an event that is not JSON"),
+        (page("500 Oops", "[" * 100_000), "HTTP 500: Oops"),
         (stream({"error": {"message": "out of\nmemory"}}), "out of memory"),
         (stream(CHUNK, "[DONE]"), "its stream has no usage"),
         (stream(CHUNK, {"usage": {"prompt_tokens": -1}}, "[DONE]"), "its stream has no usage"),
@@ -111,6 +114,39 @@ def test_a_server_that_fails_is_one_line(
     [line] = err.splitlines()
     assert line.startswith(f"wattui: {url}/v1/completions: ")
     assert said in line
+
+
+def test_a_refusal_without_an_end_is_not_read_to_it(capsys: pytest.CaptureFixture[str]) -> None:
+    endless = page("500 Oops", "x" * (MOST_REFUSAL_BYTES + 1)).replace(b"-length: ", b"-length: 9")
+    with serving(completions(endless)) as url:
+        assert benched(url, "--timeout", "20") == 1
+    assert "HTTP 500: Oops" in capsys.readouterr().err
+
+
+def test_an_error_that_is_null_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = stream(
+        CHUNK | {"error": None}, {"choices": [], "usage": USAGE, "error": None}, "[DONE]"
+    )
+    with serving(completions(answer)) as url:
+        assert benched(url, "--json") == 0
+    [load] = json.loads(capsys.readouterr().out)["loads"]
+    assert load["failed"] == 0
+
+
+@pytest.mark.parametrize(
+    "models",
+    ["[" * 100_000, '{"data": [{"id": "\\ud800"}]}', '{"data": [{"id": "a\x1b[31m"}, {}]}'],
+)
+def test_models_that_make_no_sense_are_one_line(
+    models: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(lambda head: page("200 OK", models)) as url:
+        assert benched(url) in (1, 2)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "bug in wattui" not in err
+    [line] = err.splitlines()
+    assert line.isprintable()
 
 
 def test_without_a_server_it_says_where_none_answers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -104,9 +104,9 @@ class Comparison:
 
         An end is infinite if a is not clearly different from zero; None if errors are not known.
         """
-        if self.ratio is None or self._half_width() is None:
+        if self.ratio is None or (half := self._half_width(self.ratio)) is None:
             return None
-        return self._ratio_end(-1), self._ratio_end(1)
+        return self._ratio_end(-1, half), self._ratio_end(1, half)
 
     @property
     def rank_test(self) -> RankTest | None:
@@ -140,8 +140,9 @@ class Comparison:
             return "within the error"
         return "clear" if (self.p_of_all or self.p) < self.alpha else "clear alone"
 
-    def _ratio_end(self, sign: int) -> float:
-        """The r at which b − r · a is clearly different from zero, below or above the ratio.
+    def _ratio_end(self, sign: int, half: float) -> float:
+        """The r at which b − r · a is clearly different from zero, below or above the ratio, at
+        which the half-width of its interval is `half`.
 
         Fieller's quadratic would give it if the degrees of freedom were the same for each r, which
         Welch's are not.
@@ -151,7 +152,6 @@ class Comparison:
         def beyond(r: float) -> float:
             return abs(r - ratio) * a - (self._half_width(r) or 0.0)
 
-        half = -beyond(ratio)
         step = max(half / a, abs(ratio) * LEAST_STEP)
         tried = (ratio + sign * step * 2.0**n for n in range(DOUBLINGS))
         far = next(((r, value) for r in tried if (value := beyond(r)) >= 0), None)
@@ -181,7 +181,7 @@ class Comparison:
             errors = a.known.times(times_a).plus_minus, b.known.plus_minus
             known = [Uncertainty(e / NORMAL_95) for e in errors if e is not None]
             return combined(known) if len(known) == 2 else None
-        shared = replace(a, known=a.known.times(times_a)).beside_scatter(), b.beside_scatter()
+        shared = a.beside_scatter(times_a), b.beside_scatter()
         if None in scatter or None in shared:
             return None
         beside = (part for each in shared for part in each or ())

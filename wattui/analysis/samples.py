@@ -19,8 +19,8 @@ from recorders.summary.stats import (
     Uncertainty,
     degrees_of,
     effective_number,
-    interval95,
     stdev,
+    t95,
     t_quantile,
 )
 
@@ -84,7 +84,7 @@ def describe(values: Sequence[float]) -> Described:
     if method == "bootstrap":
         low, high = bootstrap95(values)
     else:
-        half = interval95(values)
+        half = t95(degrees_of(len(values), effective)) * sd / math.sqrt(effective)
         low, high = mean - half, mean + half
     cv = sd / abs(mean) if mean else None
     return Described(len(values), effective, mean, median(values), sd, cv, low, high, method)

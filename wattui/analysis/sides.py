@@ -63,12 +63,14 @@ class Sampled:
         """The figure as that of a run, which its phases are no samples of."""
         return self if self.whole is None else Sampled(self.whole)
 
-    def beside_scatter(self) -> list[Uncertainty] | None:
-        """What its scatter does not show: the counter's uncertainty and the baseline's (last)."""
+    def beside_scatter(self, times: float = 1.0) -> list[Uncertainty] | None:
+        """What the scatter of so many times the figure does not show: the counter's uncertainty and
+        the baseline's (last)."""
         noise = self.known.baseline_noise
         if noise is None:
             return None
-        return [Uncertainty(part / NORMAL_95) for part in (self.known.resolution or 0.0, noise)]
+        parts = (self.known.resolution or 0.0, noise)
+        return [Uncertainty(part * abs(times) / NORMAL_95) for part in parts]
 
 
 def unit_of(figure: str, per: str) -> str:

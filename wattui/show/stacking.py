@@ -201,14 +201,18 @@ def stacked(table: Table, width: int) -> list[Text]:
 
 def _packed(pairs: list[Text], width: int) -> Iterator[Text]:
     """As many as fit on a line; one wider than a line is wrapped."""
-    line = Text()
+    parts: list[str | Text] = []
+    used = INDENT
     for pair in pairs:
-        if line and INDENT + cell_len(line.plain) + BETWEEN + cell_len(pair.plain) > width:
-            yield Text.assemble(" " * INDENT, line)
-            line = Text()
-        line = Text.assemble(line, " " * BETWEEN if line else "", pair)
-    if line:
-        yield Text.assemble(" " * INDENT, line)
+        own = cell_len(pair.plain)
+        if parts and used + BETWEEN + own > width:
+            yield Text.assemble(" " * INDENT, *parts)
+            parts, used = [], INDENT
+        between = " " * BETWEEN if parts else ""
+        parts += [between, pair]
+        used += len(between) + own
+    if parts:
+        yield Text.assemble(" " * INDENT, *parts)
 
 
 def _text(cell: RenderableType) -> Text:

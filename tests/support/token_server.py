@@ -98,6 +98,7 @@ class Pace:
     states_times: bool = False
     delay_s: Callable[[], float] = lambda: 0.0
     tokens_per_word: int = 1
+    counts_letters: bool = False
     generated_s: list[float] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
@@ -129,7 +130,8 @@ class _Stream(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pace, body = self._pace, self._body
         text = body.get("prompt") or json.dumps(body.get("messages"))
-        prompt = len(text.split()) * pace.tokens_per_word + 3
+        words = len(text) if pace.counts_letters else len(text.split())
+        prompt = words * pace.tokens_per_word + 3
         wanted = pace.tokens(body["max_tokens"])
         await asyncio.sleep(pace.delay_s() + pace.prefill_s)
         done = 0

@@ -10,12 +10,10 @@ from dataclasses import dataclass, field, replace
 from recorders.summary.usage import usage_note
 from wattui.errors import UsageError
 from wattui.tokens.load import Load, Loaded, Marks, Wish
-from wattui.tokens.prompts import Prompt, Synthetic
+from wattui.tokens.prompts import Prompt, Synthetic, words_known
 from wattui.tokens.server import Address, Server, ServerError, connected, listed_names
 from wattui.tokens.trace import Rates, Trace
 
-# Lengths of the prompts that show how many tokens a word has.
-FEW_WORDS, MORE_WORDS = 8, 24
 LEAST_PER_WORD = 0.1
 
 
@@ -113,22 +111,16 @@ async def _kinds(asked: Sequence[Synthetic] | Sequence[Prompt], server: Server) 
         kind.rates.add(await server.check(replace(given[0], max_tokens=1)))
         return [kind]
     made = [each for each in asked if isinstance(each, Synthetic)]
-    few, more = [
-        _prompt_tokens(await server.check(_short(made[0], words)))
-        for words in (FEW_WORDS, MORE_WORDS)
-    ]
-    per_word = max((more - few) / (MORE_WORDS - FEW_WORDS), LEAST_PER_WORD)
-    around = few - per_word * FEW_WORDS  # tokens of a template, if there is one
+    # All words once and twice: a word has as many tokens as in the mean of the prompts, and what is
+    # left is a template's.
+    once, twice = [_prompt_tokens(await server.check(made[0].every_word(n))) for n in (1, 2)]
+    per_word = max((twice - once) / words_known(), LEAST_PER_WORD)
     kinds = []
     for each in made:
-        wanted = each.tokens_in - around
-        words = max(1, round(wanted / per_word))
-        # Some words have more tokens than others, so a prompt of this length tells more.
-        trace = await server.check(_short(each, words))
-        own = max((_prompt_tokens(trace) - around) / words, LEAST_PER_WORD)
+        words = max(1, round((each.tokens_in - (2 * once - twice)) / per_word))
         name = each.name if len(made) > 1 else ""
-        kind = _Kind(name, each.endless(max(1, round(wanted / own))))
-        kind.rates.add(trace)
+        kind = _Kind(name, each.endless(words))
+        kind.rates.add(await server.check(_short(each, words)))
         kinds.append(kind)
     return kinds
 

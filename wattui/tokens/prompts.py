@@ -74,9 +74,20 @@ class Synthetic:
         text = " ".join(random.Random(f"{self.seed} {number}").choices(_WORDS.split(), k=words))
         return Prompt(text, COMPLETION, self.tokens_out, is_fixed=True)
 
+    def every_word(self, times: int) -> Prompt:
+        """A prompt with every word that there is, so many times, in one order."""
+        words = _WORDS.split()
+        random.Random(str(self.seed)).shuffle(words)
+        return Prompt(" ".join(words * times), COMPLETION, 1, is_fixed=True)
+
     def endless(self, words: int) -> Iterator[Prompt]:
         """One prompt after the other."""
         return (self.made(words, number) for number in itertools.count())
+
+
+def words_known() -> int:
+    """How many words there are."""
+    return len(_WORDS.split())
 
 
 def parse_prompts(text: str, max_tokens: int, seed: int = 1) -> list[Synthetic] | list[Prompt]:

@@ -234,3 +234,11 @@ def test_each_load_notes_what_its_window_and_all_of_it_used() -> None:
     [only] = {body["max_tokens"] for body in pace.bodies[-10:]}
     assert whole % only == 0
     assert whole == only * sum(body["max_tokens"] == only for body in pace.bodies)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_made_up_prompts_are_as_long_as_asked_whatever_their_words(seed: int) -> None:
+    """Where a token is a letter, words differ most."""
+    prompts = [Synthetic(150, 5, seed)]
+    [row], _ = measured(Pace(counts_letters=True), 4, prompts=prompts)
+    assert row.tokens_in / row.requests == pytest.approx(150, rel=0.04)

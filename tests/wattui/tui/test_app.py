@@ -26,6 +26,7 @@ from tests.support.dashboards import (
     offered,
     screen,
     settle,
+    until,
     until_shown,
 )
 from tests.support.fakes import FakeSession, row
@@ -290,6 +291,22 @@ async def test_the_hint_of_the_first_run_goes_at_the_first_key_and_never_returns
             await settle(pilot)
             assert HINT not in screen(app)
             assert "frozen" in screen(app)
+
+
+async def test_it_says_once_that_its_first_screen_is_drawn(tmp_path: Path) -> None:
+    shown: list[str] = []
+    start = Start(
+        Settings(),
+        Config(csv=None),
+        tmp_path / "config.toml",
+        when_drawn=lambda: shown.append(screen(app)),
+    )
+    app = Dashboard(FakeSession(), start)  # type: ignore[arg-type]
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: bool(shown))
+        await settle(pilot)
+    assert len(shown) == 1
+    assert "CPU package" in shown[0]
 
 
 async def test_what_may_lose_joules_is_in_the_banner_although_power_is_measured() -> None:

@@ -69,6 +69,7 @@ class Recording:
         self._leave()
         try:
             done = self._client.finish(argv=sys.argv)
+            self.summary = done.summary
             kept = of_its_file(done, self._config.csv, self._config.force)
             self.summary = kept.summary
             if self._config.csv and place_of(kept, self._config.csv) != self._config.csv:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +12,18 @@ from wattui.errors import UsageError, unreadable
 from wattui.runs.recorded import Run, load_run
 from wattui.runs.run_file import NotARunFileError
 
+OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Turn any error in reading a run file into a UsageError that names the file."""
+    """Turn any error in reading a run file into a UsageError that names the file; those of a file
+    that is written meanwhile stay as they are."""
     try:
         yield
     except OSError as error:
+        if error.errno in OF_WRITING:
+            raise
         raise unreadable(path, error) from None
     except NotARunFileError as error:
         raise UsageError(f"{path} is not a run file: {error}") from None

@@ -9,11 +9,15 @@ from pathlib import Path
 
 from recorders import runfile
 from wattui.errors import UsageError, unreadable
-from wattui.fleet.ranks import restarted
 
 RUN, NODE = "run=", runfile.NODE
 # Of a node: its finished recording, and the copy of one that is not finished.
 PART, RUN_JSON, JOURNAL = runfile.PART, runfile.RUN_JSON, runfile.JOURNAL
+
+
+def restarted(run: str, times: int) -> str:
+    """The name of a run that was started again so often."""
+    return f"{run}-restart{times}" if times else run
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from wattui.fleet.folder import restarted
+
 # Names the job where no launcher does, or in another way.
 JOB_VARIABLE = "WATTUI_JOB"
 MOST_NAME = 80
@@ -67,11 +69,6 @@ def read_rank(environ: Environ) -> Rank:
         if is_set(environ):
             return read(environ)
     return Rank(job=environ.get(JOB_VARIABLE) or None, world_size=1, local_size=1)
-
-
-def restarted(name: str, times: int) -> str:
-    """The name of what was started again so often."""
-    return f"{name}-restart{times}" if times else name
 
 
 def tasks_on_node(text: str, node: int) -> int | None:

@@ -160,9 +160,10 @@ def level(text: str) -> float:
     return value
 
 
+@uncollected()
 def main(options: argparse.Namespace) -> int:
     """Compare and print; returns the exit status. Raises UsageError."""
-    with waiting("reading runs"), uncollected():
+    with waiting("reading runs"):
         given, per = sides_given(options.runs, options.per)
         in_turn = _in_turn(given, per, options)
         first, *others = [in_turn.a, in_turn.b] if in_turn else _sides(given, options)

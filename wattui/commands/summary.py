@@ -68,6 +68,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
+@uncollected()
 def main(options: argparse.Namespace) -> int:
     """Print the requested summaries; returns the exit status."""
     how = options.json, options.mixed, options.width, options.explain, options.label
@@ -196,7 +197,7 @@ def _too_wide(rows: Sequence[SummaryRow], asked: Asked, widest: float | None) ->
 def _read_all(paths: Sequence[Path], asked: Asked) -> tuple[list[SummaryRow], int]:
     """The rows of the files that can be read, and the number that cannot."""
     rows, complaints = [], []
-    with waiting(f"reading {len(paths):,} runs"), uncollected():
+    with waiting(f"reading {len(paths):,} runs"):
         for path in paths:
             try:
                 rows.append(_read(path, asked))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Literal
 
 from rich.console import RenderableType
@@ -14,6 +15,7 @@ from rich.text import Text
 from recorders.counts import INFERENCES, plural, singular
 from recorders.summary.bases import BASES, ENERGY, TOTAL
 from recorders.summary.figures import Value
+from recorders.summary.stats import grouped
 from wattui.analysis.compare import Comparison, geometric_means
 from wattui.analysis.limits import worse, worse_interval
 from wattui.analysis.sides import FIGURES
@@ -79,8 +81,7 @@ def _pair(rows: Sequence[NamedComparison]) -> Table:
 def _list(first: str, rows: Sequence[NamedComparison]) -> Table:
     """Many sides below the first, label by label."""
     table, factor = _table(rows, ("value", "difference", "ratio"))
-    for label in dict.fromkeys(row.label for _, row in rows):
-        own = [(name, row) for name, row in rows if row.label == label]
+    for label, own in grouped(rows, lambda each: each[1].label).items():
         if label:
             table.add_row(Text(one_line(label), "bold"))
         reference = own[0][1]
@@ -89,8 +90,8 @@ def _list(first: str, rows: Sequence[NamedComparison]) -> Table:
             table.add_row(_name(name, row.origins[1]), *_cells(row, factor))
     means = [
         (name, mean)
-        for name in dict.fromkeys(name for name, _ in rows)
-        for mean in geometric_means([row for other, row in rows if other == name])
+        for name, own in grouped(rows, itemgetter(0)).items()
+        for mean in geometric_means([row for _, row in own])
     ]
     if means:
         table.add_row(Text(MEAN, "bold"))

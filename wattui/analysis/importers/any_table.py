@@ -12,7 +12,7 @@ from recorders.channels import TOTAL, kind_of, named
 from wattui.analysis.importers.given import NamedTable
 from wattui.analysis.importers.log import Log, UnreadableError, told_why
 from wattui.analysis.importers.named_columns import read_samples
-from wattui.analysis.importers.samples import LINE, Sample, Samples
+from wattui.analysis.importers.samples import LINE, MOST_NS, Sample, Samples
 from wattui.analysis.importers.stamps import DATED_NS, Clock, in_ns, in_order, stamp_ns
 from wattui.analysis.importers.table import (
     CsvTable,
@@ -32,7 +32,6 @@ POWERS = {"W": 1.0, "mW": 1e-3, "uW": 1e-6}
 ENERGIES = {"J": 1.0, "mJ": 1e-3, "Wh": 3600.0}
 TIMES_NS = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0}
 LONGEST = 40
-_MOST_NS = 4e18
 _PROBED = 10_000
 
 
@@ -149,12 +148,12 @@ class CountClock(Clock):
 
     def time_ns(self, text: str) -> int | None:
         """A count as nanoseconds, exact for whole ones."""
-        value = number(text, most=_MOST_NS / self._unit_ns)
+        value = number(text, most=MOST_NS / self._unit_ns)
         return None if value is None else round(value * self._unit_ns)
 
     def times_ns(self, texts: pl.Series) -> pl.Series:
         """Counts as nanoseconds, exact for whole ones."""
-        return in_ns(numbers(texts, most=_MOST_NS / self._unit_ns), self._unit_ns)
+        return in_ns(numbers(texts, most=MOST_NS / self._unit_ns), self._unit_ns)
 
 
 def _checked(blocks: Iterable[pl.DataFrame], names: Sequence[str]) -> Iterator[pl.DataFrame]:

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from recorders.source import Channel
-from wattui.analysis.importers.samples import Sample
 from wattui.clean import one_line, short
+
+if TYPE_CHECKING:
+    from wattui.analysis.importers.samples import Sample
 
 SECOND_NS = 1_000_000_000
 # Lines named in a remark; the others are only counted.

@@ -10,10 +10,14 @@ from itertools import islice
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, NamedTuple, overload
 
+from wattui.analysis.importers.log import UnreadableError
+
 if TYPE_CHECKING:
     import polars as pl
 
 BLOCK = 4096
+# Times before 1843 and after 2096 are of no log.
+MOST_NS = 4 * 10**18
 IN_MEMORY = 16 << 20
 # The columns of a block before those of its channels: no channel can have such a name.
 LINE, TIME = "#line", "#time_ns"
@@ -36,9 +40,11 @@ def in_blocks(samples: Iterable[Sample]) -> Iterator[pl.DataFrame]:
 
 
 def block_of(samples: Sequence[Sample]) -> pl.DataFrame:
-    """One block of samples."""
+    """One block of samples. Raises UnreadableError for a time of more than 64 bits."""
     import polars as pl
 
+    if wrong := next((s.line for s in samples if abs(s.time_ns) > MOST_NS), None):
+        raise UnreadableError(f"line {wrong}: its time is further away than that of any log")
     names = dict.fromkeys(name for sample in samples for name in sample.values)
     cells = {name: [sample.values.get(name) for sample in samples] for name in names}
     whole = {LINE: [s.line for s in samples], TIME: [s.time_ns for s in samples]}

@@ -16,7 +16,7 @@ from wattui.analysis.importers.log import (
     UnreadableError,
     plural,
 )
-from wattui.analysis.importers.samples import LINE, TIME, Sample, Samples
+from wattui.analysis.importers.samples import LINE, MOST_NS, TIME, Sample, Samples
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 OTHER_RUN_NS = 3600 * SECOND_NS
 # Other runs named in remarks; the rest are only counted.
 SHOWN_RUNS = 5
-# Times before 1843 and after 2096 are of no log.
-MOST_NS = 4 * 10**18
 # Clocks that count from 0 give no date.
 DATED_NS = 366 * 86400 * SECOND_NS
 _EPOCH = datetime(1970, 1, 1)

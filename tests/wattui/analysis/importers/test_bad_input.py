@@ -123,6 +123,11 @@ def test_a_file_of_no_known_format_names_the_nearest_and_the_way_to_all(tmp_path
             "all of its rows have the same time",
         ),
         (
+            energibridge("PACKAGE_ENERGY (J)", ["0,1000,5", "1,900000000000000,6"]),
+            "line 3: its time is further away than that of any log",
+        ),
+        ("timestamp, power.draw [W]\n9999/01/01 00:00:00.000, 5 W\n", "no time"),
+        (
             GOOD["nvidia-smi"] + "timestamp, power.draw [W], index\n",
             "line 48: different columns begin here",
         ),

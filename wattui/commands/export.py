@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recorders.runfile import PARQUET, journal_path
 from wattui.capture.progress import waiting
+from wattui.commands.inputs import fleets, of_several_nodes
 from wattui.commands.parser import Parser
 from wattui.errors import UsageError
 from wattui.outputs import OutputError, drafted, refusal
@@ -34,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> int:
     """Write the file; returns the exit status. Raises UsageError."""
     path, out = Path(options.csv), Path(options.out)
+    if fleets(options.csv):
+        raise of_several_nodes(options.csv)
     if out.suffix not in (*FORMATS, PARQUET):
         raise UsageError(f"{out}: fix: use the extension {', '.join((*FORMATS, PARQUET))}")
     is_run = is_parquet(out) or (is_parquet(path) and out.name == journal_path(path).name)

@@ -42,6 +42,14 @@ def fleets(pattern: str) -> list[Path]:
     return [run for folder in folders for run in run_folders(folder)]
 
 
+def of_several_nodes(folder: str) -> UsageError:
+    """The error of a command that reads run files, for a folder of the nodes of a run."""
+    return UsageError(
+        f"{folder}: this is a recording of several nodes: fix: wattui merge {quote(folder)} "
+        "-o run.csv"
+    )
+
+
 def names_of(csvs: Sequence[Path]) -> list[str]:
     """Stems of the files, or as much of their paths as tells them apart."""
     stems = [csv.stem for csv in csvs]
@@ -63,10 +71,7 @@ def _expanded(pattern: str) -> list[Path]:
     if os.path.isdir(path):
         found = find_runs(path)
         if not found and fleets(pattern):
-            raise UsageError(
-                f"{pattern}: this is a recording of several nodes: fix: wattui merge "
-                f"{quote(pattern)} -o run.csv"
-            )
+            raise of_several_nodes(pattern)
         if not found:
             raise UsageError(f"{pattern}: this folder contains no run file: check the name")
     elif os.path.lexists(path):

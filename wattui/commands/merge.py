@@ -168,13 +168,15 @@ def _sources(each: Recorded) -> list[dict[str, Any]]:
             "name": f"{each.node.name} {source.get('name')}",
             "channels": [
                 {**channel, "name": f"{each.node.name}_{channel.get('name')}"}
-                for channel in source.get("channels", ())
-                if isinstance(channel, dict)
+                for channel in _objects(source.get("channels"))
             ],
         }
-        for source in each.run.get("sources", ())
-        if isinstance(source, dict)
+        for source in _objects(each.run.get("sources"))
     ]
+
+
+def _objects(found: object) -> list[dict[str, Any]]:
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _node(each: Recorded) -> dict[str, Any]:

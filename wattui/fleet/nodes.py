@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from recorders.channels import node_of
 from recorders.summary.reduction import Reduction
-from wattui.clean import one_line
+from wattui.clean import one_line, short
 from wattui.errors import UsageError
 from wattui.fleet.clock import NS_PER_S, Line
 from wattui.fleet.folder import JOURNAL, NODE, PART, RUN, RUN_JSON, nodes_in
@@ -21,6 +21,7 @@ from wattui.fleet.phases import Node
 from wattui.runs.run_file import NotARunFileError
 
 MOST_AT_ONCE = 8
+MOST_HOST = 64
 
 # Parts of a run.json that are of another kind than these are left out.
 _KINDS: Mapping[str, type] = {
@@ -91,6 +92,8 @@ def read_fleet(folder: Path, reduce: Reduce) -> Fleet:
             else:
                 found.append(read)
                 remarks += read.remarks
+    found, copies = _without_copies(found)
+    strangers += copies
     if not found:
         raise UsageError(f"{folder}: {[*absent, *strangers, 'no node is there'][0]}")
     found.sort(key=_order)
@@ -142,6 +145,27 @@ def _read(reduce: Reduce, place: Path) -> _Found | str:
     if not reduction.events:
         return f"{title} has left no rows"
     return _Found(boot_id, rows, run, reduction, remarks)
+
+
+def _without_copies(found: Sequence[_Found]) -> tuple[list[_Found], list[str]]:
+    """Each node once, as in the folder of its name if there is one; remarks on the others."""
+    kept: dict[object, _Found] = {}
+    for each in sorted(found, key=lambda each: each.boot_id != _told_id(each)):
+        kept.setdefault(_told_id(each), each)
+    own = {each.boot_id for each in kept.values()}
+    copies = [
+        f"{each.rows} is a copy of {NODE}{kept[_told_id(each)].boot_id}, so it is left out: fix: "
+        "move it away"
+        for each in found
+        if each.boot_id not in own
+    ]
+    return [each for each in found if each.boot_id in own], copies
+
+
+def _told_id(found: _Found) -> str:
+    """The boot_id in a node's run.json, which its folder is called after."""
+    told = _part(_part(found.run, "fleet"), "node").get("boot_id")
+    return told if isinstance(told, str) else found.boot_id
 
 
 def _starts(found: Sequence[_Found]) -> dict[str, tuple[float | None, float | None]]:
@@ -211,9 +235,10 @@ def _untold(found: Sequence[_Found]) -> Iterator[str]:
 
 
 def _versions(found: Sequence[_Found]) -> Iterator[str]:
-    versions = {str(_part(each.run, "versions").get("wattui", "")) for each in found}
-    if len(versions - {""}) > 1:
-        names = " and ".join(sorted(versions - {""}))
+    told = [_part(each.run, "versions").get("wattui") for each in found]
+    versions = {version for version in told if isinstance(version, str)}
+    if len(versions) > 1:
+        names = " and ".join(map(one_line, sorted(versions)))
         yield f"the nodes were recorded by wattui {names}: fix: install one version on every node"
 
 
@@ -222,7 +247,8 @@ def _title(boot_id: str, run: Mapping[str, Any]) -> str:
     host = str(_part(run, "host").get("name", "")) or str(
         _part(_part(run, "fleet"), "clock").get("host", "")
     )
-    return one_line(f"{host} ({boot_id[:8]})" if host else boot_id[:8])
+    host = short(one_line(host), MOST_HOST)
+    return f"{host} ({one_line(boot_id[:8])})" if host else one_line(boot_id[:8])
 
 
 def _run_json(path: Path) -> Mapping[str, Any]:

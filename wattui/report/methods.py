@@ -13,6 +13,7 @@ from recorders.counts import count_text, singular
 from recorders.summary.bases import BASES
 from recorders.summary.figures import Domain, PhaseFigures, Summary
 from wattui.analysis.recorded_workload import asked_of
+from wattui.clean import name_of, texts
 from wattui.runs.run_json import RunJson
 from wattui.show.quantities import number, prefix_for
 
@@ -38,7 +39,7 @@ def methods_text(about: RunJson, summary: Summary, domain: str | None) -> str:
 
 
 def _machine(about: RunJson) -> str:
-    host, versions = about.host, about.versions
+    host, versions = texts(about.host, name_of), texts(about.versions, name_of)
     processor = host.get("processor", "")
     if processor and "logical_cpus" in host:
         processor += f" ({host['logical_cpus']} logical CPUs)"

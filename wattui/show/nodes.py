@@ -13,7 +13,7 @@ from recorders.channels import kind_of, node_of
 from recorders.summary.figures import Domain, Group, Summary
 from recorders.summary.stats import grouped, total
 from wattui.show.quantities import number
-from wattui.show.stacking import plain_table
+from wattui.show.stacking import Fitting, plain_table
 from wattui.show.summary import print_summary
 
 ALL = "all"
@@ -61,7 +61,7 @@ def print_nodes(
             cells = {kind: _at(place, [own.get(kind) for own in nodes.values()]) for kind in kinds}
             table.add_row(*_row(f"{word} of {len(nodes):,} nodes", cells, kinds))
     table.add_row(*_row("all nodes", whole, kinds))
-    out.print(table)
+    out.print(Fitting(table))
 
 
 def of_the_whole(summary: Summary) -> Summary:

@@ -29,7 +29,7 @@ from recorders.summary.figures import (
     WallEstimate,
 )
 from wattui.analysis.cells import Cells, cells_of, costliest, is_mixed, left_out_text
-from wattui.clean import one_line, texts
+from wattui.clean import name_of, one_line, texts
 from wattui.runs.recorded import Run
 from wattui.runs.run_json import RunJson
 from wattui.show.budget import budgets_parts
@@ -179,7 +179,7 @@ def flag_line(flag: Flag) -> Text:
 
 def machine_line(about: RunJson) -> Text:
     """The machine and the versions behind a recording, as far as known."""
-    host, versions = texts(about.host), texts(about.versions)
+    host, versions = texts(about.host, name_of), texts(about.versions, name_of)
     words = [host.get("name"), host.get("processor")]
     if "logical_cpus" in host:
         words.append(f"{host['logical_cpus']} CPUs")

@@ -310,6 +310,8 @@ def test_a_folder_without_a_run_is_one_line(
         ("fleet", {"ranks": 5, "world_size": "x", "clock": [], "node": {"rank": "a"}}),
         ("sources", [{"channels": [3]}]),
         ("sources", 5),
+        ("sources", [{"channels": 5}]),
+        ("versions", {"wattui": None}),
         ("versions", 4),
         ("host", 3),
         ("lost_rows", "x"),
@@ -326,6 +328,42 @@ def test_a_damaged_run_json_costs_no_joules(tmp_path: Path, part: str, value: ob
     assert running is not None
     assert running.domains["total"].running_j is not None
     assert running.domains["total"].running_j.value == pytest.approx(joules(nodes), rel=1e-3)
+
+
+def test_a_copy_of_a_node_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nodes = [node(0), node(1)]
+    folder = publish(tmp_path, nodes)
+    for name in ("node=boot1.bak", "node=a-copy"):
+        shutil.copytree(folder / "node=boot1", folder / name)
+    out = tmp_path / "merged.csv"
+    assert main(["merge", str(folder), "-o", str(out), "--quiet"]) == 0
+    assert total_j(load_run(out)) == pytest.approx(joules(nodes), rel=1e-5)
+    err = capsys.readouterr().err
+    for name in ("node=boot1.bak", "node=a-copy"):
+        said = f"{folder / name / 'part.parquet'} is a copy of node=boot1, so it is left out"
+        assert said in err
+
+
+def test_the_joules_of_a_node_with_a_long_name_are_shown_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = {"host": {"name": "\x1b[31mhost\n" + "n" * 10_000}}
+    folder = publish(tmp_path, [node(0, about=host), node(1)])
+    out = str(tmp_path / "run.csv")
+    assert main(["merge", str(folder), "-o", out, "--width", "80"]) == 0
+    assert main(["summary", str(folder), "--width", "80"]) == 0
+    shown = capsys.readouterr().out
+    assert all(shown.count(joules) == 2 for joules in ("525.00", "1050.0", "1575.0"))
+    assert "\x1b" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_run_of_several_nodes_is_exported_once_it_is_merged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = publish(tmp_path, [node(0)])
+    assert main(["export", str(folder), str(tmp_path / "out.json")]) == 2
+    assert f"fix: wattui merge {folder} -o run.csv" in capsys.readouterr().err
 
 
 def test_ranks_of_a_node_without_a_run_json_are_unknown_and_not_missing(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from recorders.meters.meter import Access, MeterError, UnreadableError, cut
 from recorders.meters.web import StatusError, Web
+from recorders.server_counts import ServerCounts
 from recorders.servers.dialects import CACHED, IN, OUT, REQUESTS
 from recorders.servers.epochs import Epochs
 from recorders.servers.pages import Page, read_page
 from recorders.servers.specs import ServerSpec
-from recorders.summary.served import ROUNDED, UNSEEN
 from recorders.texts import OwnNote
 from recorders.writer import run_as_others
 
@@ -76,7 +76,7 @@ class Scraper:
         self._web = Web(access, DEADLINE_S, MOST_BYTES)
         self._epochs = Epochs()
         self._page: Page | None = None
-        self._told = ""
+        self._told: ServerCounts | None = None
         self._notes: deque[str] = deque(maxlen=MOST_NOTES)
         # What it said lately, the last one at the end.
         self.lately: deque[Scrape] = deque(maxlen=MOST_LATELY)
@@ -217,16 +217,17 @@ class Scraper:
 
     def _tell(self, page: Page) -> None:
         """Note what is counted, if it is not what was noted."""
-        text = f"{page.server or 'chosen'} counts {' '.join(page.counts)}"
-        if page.at_end:
-            text += f"; at a request's end: {' '.join(page.at_end)}"
-        if self.steps:
-            text += ROUNDED + " ".join(f"{name}={step}" for name, step in self.steps.items())
-        if self.unseen:
-            text += f"{UNSEEN}{' '.join(self.unseen)}"
-        if text != self._told:
-            self._told = text
-            self._notes.append(f"{OwnNote.SERVER_COUNTS} {self.spec.shown}: {text}")
+        now = ServerCounts(
+            self.spec.shown,
+            page.server or "chosen",
+            tuple(page.counts),
+            page.at_end,
+            self.steps,
+            self.unseen,
+        )
+        if now != self._told:
+            self._told = now
+            self._notes.append(f"{OwnNote.SERVER_COUNTS} {now.text}")
 
     def _fail(self, why: str) -> None:
         self.failures += 1

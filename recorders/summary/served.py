@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from recorders.counts import Counts
+from recorders.server_counts import ServerCounts, read_server_counts
 from recorders.summary.figures import Flag
 from recorders.summary.reduction import Reduction
 from recorders.texts import OwnNote
@@ -16,13 +16,8 @@ if TYPE_CHECKING:
     from recorders.summary.spans import Span
 
 MOST_NAMED = 3
-# What a note of what a server counts says of those that its page has no series of.
-UNSEEN = "; no series of: "
-# And of the counts that it rounds to a step.
-ROUNDED = "; rounded to steps: "
-# The largest share of a phase's count that such a step may be without being flagged.
+# The largest share of a phase's count that a server's step may be without being flagged.
 MOST_STEP = 0.005
-_COUNTS = re.compile(r".* counts ([a-z0-9_ ]+)(?:;|$)")
 
 
 def at_end_note(phase: str, side: str, n: int | None) -> str:
@@ -55,18 +50,20 @@ def counted_late(reduction: Reduction) -> dict[float, dict[str, int]]:
 
 def served(reduction: Reduction) -> set[str]:
     """The counts that servers made, which are unknown where a row has none."""
-    found = map(_COUNTS.match, reduction.noted(OwnNote.SERVER_COUNTS))
-    return {name for match in found if match for name in match[1].split()}
+    return {name for each in server_counts(reduction) for name in each.names}
+
+
+def server_counts(reduction: Reduction) -> Iterator[ServerCounts]:
+    """What servers said that they count, in order."""
+    return filter(None, map(read_server_counts, reduction.noted(OwnNote.SERVER_COUNTS)))
 
 
 def steps(reduction: Reduction) -> dict[str, int]:
     """The steps in which servers stated counts, at their largest."""
     found: dict[str, int] = {}
-    for text in reduction.noted(OwnNote.SERVER_COUNTS):
-        for part in text.partition(ROUNDED)[2].partition(";")[0].split():
-            name, _, step = part.partition("=")
-            with suppress(ValueError):
-                found[name] = max(int(step), found.get(name, 0))
+    for each in server_counts(reduction):
+        for name, step in each.steps.items():
+            found[name] = max(step, found.get(name, 0))
     return found
 
 
@@ -107,14 +104,11 @@ def _rounded(found: Mapping[str, int], running: Sequence[Span]) -> Iterator[Flag
 
 def _unseen(reduction: Reduction) -> Iterator[Flag]:
     """Counts that were chosen by labels which no series of their server has had by the end."""
-    lasts = {}
-    for text in reduction.noted(OwnNote.SERVER_COUNTS):
-        server, _, counts = text.partition(": ")
-        lasts[server] = counts.partition(UNSEEN)[2]
-    for server, names in lasts.items():
+    lasts = {each.address: each.unseen for each in server_counts(reduction)}
+    for address, names in lasts.items():
         if names:
             why = "no series has the metric and labels that were given, so it stayed 0"
-            yield Flag("no_series", ", ".join(names.split()), f"{why}: {server}")
+            yield Flag("no_series", ", ".join(names), f"{why}: {address}")
 
 
 def _noted(reduction: Reduction, note: OwnNote) -> list[str]:

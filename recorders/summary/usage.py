@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from recorders.counts import NAME, Counts
 from recorders.summary.reduction import EventRow, Reduction
-from recorders.texts import OwnNote
+from recorders.summary.served import server_counts
 
 if TYPE_CHECKING:
     from recorders.summary.spans import Span
@@ -23,7 +23,6 @@ USAGE = "note:usage "
 BEFORE, WINDOW, AFTER = "warmup", "running", "cooldown"
 # The most by which both may differ, as a share: clients that are too few to matter.
 MOST_APART = 0.01
-_AT_END = re.compile(r".*; at a request's end: ([a-z0-9_ ]+)")
 _NOTE = re.compile(rf"(.*): ((?:{NAME}=\d+ of \d+(?:, |$))+)")
 _PART = re.compile(rf"({NAME})=(\d+) of (\d+)")
 
@@ -44,8 +43,7 @@ def usage_note(label: str, window: Counts, whole: Counts) -> str:
 
 def at_end(reduction: Reduction) -> set[str]:
     """The counts of tokens that some server moves only when a request ends."""
-    found = map(_AT_END.match, reduction.noted(OwnNote.SERVER_COUNTS))
-    return {name for match in found if match for name in match[1].split()}
+    return {name for each in server_counts(reduction) for name in each.at_end}
 
 
 def by_usage(

@@ -41,7 +41,6 @@ def counted_by(metrics: str) -> str:
     except SpecError as error:
         raise UsageError(f"{metrics}: {error}") from None
     from recorders.servers.scraper import Scraper
-    from recorders.summary.served import UNSEEN
 
     scraper = Scraper(spec, Access("", os.environ, kind=KIND))
     scraper.step()
@@ -52,7 +51,7 @@ def counted_by(metrics: str) -> str:
     text += f"; {late} only when a request ends" if late else ""
     steps = ", ".join(f"{name} of {step:,}" for name, step in scraper.steps.items())
     text += f"; in steps, as the server rounds its numbers: {steps}" if steps else ""
-    return text + (UNSEEN + ", ".join(scraper.unseen) if scraper.unseen else "")
+    return text + (f"; no series of: {', '.join(scraper.unseen)}" if scraper.unseen else "")
 
 
 async def _models(address: Address, key_name: str | None) -> list[str]:

@@ -6,10 +6,10 @@ from one lump to another, with many between, so that what is cut off at both end
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import NamedTuple
 
+from recorders.server_counts import read_server_counts
 from recorders.summary.reduction import NOTE
 from recorders.texts import OwnNote
 
@@ -18,7 +18,7 @@ TOKENS = "tokens_out"
 WINDOW_S, STEP_S = 10.0, 0.25
 # Where they are counted at a request's end: at least so many lumps, and so many seconds.
 LEAST_LUMPS, LEAST_S, MOST_LUMPS = 16, 30.0, 256
-_AT_END = re.compile(rf"{NOTE}{OwnNote.SERVER_COUNTS} .*; at a request's end: ([^;]*)")
+_NOTE = f"{NOTE}{OwnNote.SERVER_COUNTS} "
 
 
 class Now(NamedTuple):
@@ -48,8 +48,9 @@ class Pace:
 
     def note(self, event: str) -> None:
         """Take an event: a server may say that it counts tokens when a request ends."""
-        if found := _AT_END.fullmatch(event):
-            self.at_end = TOKENS in found[1].split()
+        said = read_server_counts(event.removeprefix(_NOTE)) if event.startswith(_NOTE) else None
+        if said and said.at_end:
+            self.at_end = TOKENS in said.at_end
             self._points.clear()
 
     def add(self, time_s: float, tokens: int | None) -> None:

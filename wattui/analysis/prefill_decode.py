@@ -171,7 +171,8 @@ def told_apart(
         except NoLineError as error:
             where = f"{concurrency}: " if concurrency else ""
             if not found or found[-1].concurrency != concurrency:
-                remarks.append(f"{where}no regression of {len(own)} windows: {error}: {MORE}")
+                among = "1 window" if len(own) == 1 else f"{len(own)} windows"
+                remarks.append(f"{where}no regression of {among}: {error}: {MORE}")
         if shares := by_time_shares(own):
             found.append(shares)
     return found, remarks

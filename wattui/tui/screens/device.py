@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from wattui.show.plot import Glyphs
+from wattui.show.wrapping import Prose
 from wattui.tui.screens.processes import LOOK_S, ProcessesScreen
 from wattui.tui.state import processes
 from wattui.tui.state.devices import DeviceNow, facts
@@ -92,5 +93,5 @@ class DeviceScreen(ProcessesScreen):
         for name, text in facts(device, self._glyphs.unknown):
             is_held = name == "held back" and bool(device.held)
             style = f"bold {self.palette.alarm}" if is_held else ""
-            table.add_row(Text(name, self.palette.dim), Text(text, style))
+            table.add_row(Text(name, self.palette.dim), Prose(Text(text, style)))
         self.query_one("#facts", Static).update(table)

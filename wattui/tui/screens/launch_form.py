@@ -23,6 +23,7 @@ from wattui.capture.stages import Recipe
 from wattui.config import Settings
 from wattui.errors import WattuiError
 from wattui.show.palette import Palette
+from wattui.show.wrapping import Prose
 from wattui.tui.launching.command import ProgramSubject
 from wattui.tui.launching.order import (
     FILE,
@@ -309,7 +310,7 @@ class LaunchForm(SteadyModal[Recipe | None]):
     def _show_plan(self, text: Text, wrong: bool = False) -> None:
         panel = self.query_one("#plan", VerticalScroll)
         panel.set_class(wrong, "is-wrong")
-        panel.query_one(Static).update(text)
+        panel.query_one(Static).update(Prose(text))
 
     def _show_order(self, order: LaunchPlan, recipe: Recipe) -> None:
         """Show the plan; if it cannot be made in this process, another one makes it, once."""

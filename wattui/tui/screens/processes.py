@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import DataTable, Label
 
+from wattui.show.wrapping import Prose
 from wattui.tui.screens.steady import SteadyModal
 from wattui.tui.state import processes
 from wattui.tui.state.processes import Column, Processes
@@ -151,7 +152,7 @@ class ProcessesScreen(SteadyModal[None]):
         self.query_one("#meaning", Label).update(Text(said))
         own = processes.command_text(found)
         command = self.query_one("#command", Label)
-        command.update(Text(own))
+        command.update(Prose(Text(own)))
         command.display = bool(own)
 
 

@@ -33,13 +33,11 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from wattui.show.palette import Palette
-from wattui.tui.terminal.wrapping import keep_quantities
 from wattui.tui.themes import palette_of
 from wattui.tui.widgets.lists import PicksCommands
 
 # The palette creates its own list; replace its class with ours.
 command.CommandList = PicksCommands  # type: ignore[misc]
-keep_quantities()
 
 
 NARROW_COLUMNS = 70

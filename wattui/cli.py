@@ -130,7 +130,7 @@ def _system_fault(error: OSError) -> WattuiError | None:
 def _main(arguments: list[str]) -> int:
     if arguments and arguments[0] in SUBCOMMANDS:
         module = _module(arguments[0])
-        return module.main(module.parser().parse_args(arguments[1:]))
+        return module.main(_parsed(module.parser(), arguments[1:]))
     if arguments and arguments[0] == WORKLOADS:
         from workloads.cli import main as run_workload
 
@@ -139,14 +139,7 @@ def _main(arguments: list[str]) -> int:
     recorder = _recorder_in_advance(own)
     from wattui.commands.main_options import main_parser
 
-    options, loose = main_parser().parse_known_args(own)
-    if loose and loose[0].startswith("-"):
-        raise UsageError(f"unknown option {' '.join(loose[0].split())}: see `wattui --help`")
-    if loose:
-        raise UsageError(
-            f"unexpected argument {' '.join(loose[0].split())!r}: a command goes after --: see "
-            "`wattui --help`"
-        )
+    options = _parsed(main_parser(), own, [*SUBCOMMANDS, WORKLOADS])
     if options.completion:
         import shtab
 
@@ -215,6 +208,18 @@ def split_command(arguments: list[str]) -> tuple[list[str], list[str]]:
         return arguments, []
     place = arguments.index("--")
     return arguments[:place], arguments[place + 1 :]
+
+
+def _parsed(
+    parser: argparse.ArgumentParser, arguments: list[str], commands: Sequence[str] = ()
+) -> argparse.Namespace:
+    options, loose = parser.parse_known_args(arguments)
+    if loose:
+        from wattui.commands.unknown import refusal
+
+        known = [name for action in parser._actions for name in action.option_strings]
+        raise UsageError(refusal(loose, parser.prog, known, commands))
+    return options
 
 
 def _whole_parser() -> argparse.ArgumentParser:

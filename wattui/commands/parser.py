@@ -47,9 +47,14 @@ def count_name(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+_PLAIN = {"invalid float value:": "not a number:", "invalid int value:": "not a whole number:"}
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
+        for term, plain in _PLAIN.items():
+            message = message.replace(term, plain, 1)
         raise UsageError(f"{' '.join(message.split())}: see `{self.prog} --help`")

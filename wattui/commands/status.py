@@ -65,7 +65,7 @@ def main(options: argparse.Namespace) -> int:
     """Print the status; returns the exit status. Raises WattuiError."""
     found = snapshot.find(time.monotonic_ns(), options.file)
     if not found and options.file:
-        raise NotRunningError(f"{options.file}: no recording that runs writes to it")
+        raise NotRunningError(f"{options.file}: no running recording writes to it")
     if not found and options.only_running:
         return UNMET
     if not found:

@@ -93,7 +93,7 @@ def test_without_a_recording_it_can_be_silent(
     make(2, killed=True, age_s=3600.0)
     assert run("--only-running") == 3
     assert capsys.readouterr().out == ""
-    with pytest.raises(NotRunningError, match=r"no recording that runs writes to it"):
+    with pytest.raises(NotRunningError, match=r"no running recording writes to it"):
         run(str(tmp_path / "none.csv"))
     assert NotRunningError.status == 3
 

@@ -24,10 +24,11 @@ from textual.color import Color
 
 import wattui
 from tests.support.hostile import KINDS, answer, assert_harmless, run_csv
-from wattui.clean import lines, one_line, texts
+from wattui.clean import MOST_NAME, lines, one_line, texts
 from wattui.show.doctor import GROUPS
 from wattui.show.doctor import lines as doctor_lines
 from wattui.show.printing import cleaning, console
+from wattui.show.summary import MOST_FLAG
 from wattui.tui.terminal.ascii import CleanFilter
 
 ANYTHING = st.text(st.characters(exclude_categories=()))
@@ -97,6 +98,19 @@ def test_no_command_prints_an_escape(
     assert_harmless(err)
     assert "this is a bug in wattui" not in err
     assert (status == 0) == bool(out)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("summary", "{run}"), ("summary", "{run}", "--explain"), ("compare", "{run}", "{run}")],
+)
+def test_a_long_label_does_not_fill_the_screen(
+    arguments: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(run_csv(tmp_path / "run.csv", ["b8", "L" * 4096]))
+    assert answer(*(a.format(run=path) for a in arguments), "--width", "80") == 0
+    out, _ = capsys.readouterr()
+    assert 0 < out.count("LL") * 2 <= 3 * (MOST_NAME + MOST_FLAG)
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"nul", "surrogate"}))

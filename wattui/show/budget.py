@@ -11,7 +11,7 @@ from rich.text import Text
 from recorders.summary.bases import ENERGY, TOTAL
 from recorders.summary.budget import REPEATS, RUNNING, Budget, Cure, Part
 from recorders.summary.stats import grouped
-from wattui.clean import one_line
+from wattui.clean import name_of, one_line
 from wattui.show import plot
 from wattui.show.bars import bar_text
 from wattui.show.quantities import energy_unit, number, with_uncertainty
@@ -40,7 +40,7 @@ def title_text(budget: Budget) -> str:
     share = percent_text(budget.plus_minus, budget)
     about = f" ({share})" if budget.plus_minus is not None else " ± ?"
     name = "" if budget.figure == ENERGY.name else f"{budget.figure} "
-    label = f", {one_line(budget.label)}" if budget.label else ""
+    label = f", {name_of(budget.label)}" if budget.label else ""
     return f"{name}{figure} {unit} {budget.per}{about}{label}"
 
 

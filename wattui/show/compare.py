@@ -19,7 +19,7 @@ from recorders.summary.stats import grouped
 from wattui.analysis.compare import Comparison, geometric_means
 from wattui.analysis.limits import worse, worse_interval
 from wattui.analysis.sides import FIGURES
-from wattui.clean import one_line
+from wattui.clean import name_of, one_line
 from wattui.show.quantities import minus, number, prefix_for, with_uncertainty
 from wattui.show.stacking import Fitting, plain_table
 
@@ -83,7 +83,7 @@ def _list(first: str, rows: Sequence[NamedComparison]) -> Table:
     table, factor = _table(rows, ("value", "difference", "ratio"))
     for label, own in grouped(rows, lambda each: each[1].label).items():
         if label:
-            table.add_row(Text(one_line(label), "bold"))
+            table.add_row(Text(name_of(label), "bold"))
         reference = own[0][1]
         table.add_row(_name(first, reference.origins[0]), value_text(reference.a.known, factor))
         for name, row in own:
@@ -96,7 +96,7 @@ def _list(first: str, rows: Sequence[NamedComparison]) -> Table:
     if means:
         table.add_row(Text(MEAN, "bold"))
     for name, mean in means:
-        table.add_row(one_line(name), "", "", ratio_text(mean.ratio, mean.interval), "", "")
+        table.add_row(name_of(name), "", "", ratio_text(mean.ratio, mean.interval), "", "")
     return table
 
 
@@ -160,7 +160,7 @@ def p_text(p: float | None) -> str:
 
 
 def _name(name: str, origin: str) -> Text:
-    text = Text(one_line(name))
+    text = Text(name_of(name))
     return text if origin in KNOWN_ORIGINS else text.append(f" ({origin})", "yellow")
 
 
@@ -183,7 +183,7 @@ def paired_lines(a: str, b: str, rows: Sequence[Comparison]) -> Iterator[Text]:
         if interval and row.ratio_interval:
             ends = (f"{100 * (end - 1):+.3g}" for end in row.ratio_interval)
             change += f" ({' … '.join(ends)} %)"
-        said = f"{one_line(b)} against {one_line(a)}, {one_line(name)}: {change}"
+        said = f"{one_line(b)} against {one_line(a)}, {name_of(name)}: {change}"
         pairs = f"{len(row.a.samples)} pairs"
         yield Text.assemble((said.replace("-", "−"), "bold"), f", {pairs}: {_judged(row)}")
 

@@ -15,7 +15,7 @@ from wattui.analysis.fit import Fit, FitRequest, FitSeries, remarks_of
 from wattui.analysis.left_out import HeldOut
 from wattui.analysis.networks import NetworkErrors
 from wattui.analysis.regression import LEAST_SQUARES, WEIGHTS, Line
-from wattui.clean import one_line
+from wattui.clean import name_of
 from wattui.show.quantities import counted, minus, number, prefix_for, with_uncertainty
 from wattui.show.stacking import plain_table
 
@@ -243,4 +243,4 @@ def new_table(*titles: str, right: int = 1) -> Table:
 
 def add(table: Table, *cells: str) -> None:
     """A row of literal texts: a label is not markup."""
-    table.add_row(*(Text(one_line(cell)) for cell in cells))
+    table.add_row(*(Text(name_of(cell)) for cell in cells))

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from wattui.analysis.compare import Comparison
 from wattui.analysis.history import History, Point
-from wattui.clean import one_line
+from wattui.clean import name_of, one_line
 from wattui.show.compare import COLOURS, meaning, p_text, trend, value_text
 from wattui.show.quantities import minus, prefix_for
 from wattui.show.stacking import Fitting, plain_table
@@ -20,7 +20,7 @@ def history_table(found: History) -> Iterator[RenderableType]:
     """A row for each commit, the oldest first; a step is marked where it is clear."""
     factor, prefix = prefix_for([point.known.known.value for point in found.points])
     table = plain_table("commit", "recorded", "runs", f"{prefix}{found.unit}", "", left=(0, 1, 4))
-    heading = Text(one_line(found.label) or found.figure, "bold")
+    heading = Text(name_of(found.label) or found.figure, "bold")
     heading.append(f"  {found.figure}, channel {found.domain}", "not bold dim")
     if found.origin not in ("measured", ""):
         heading.append(f" ({found.origin})", "not bold yellow")
@@ -39,7 +39,7 @@ def history_table(found: History) -> Iterator[RenderableType]:
 
 def step_line(found: History, point: Point, step: Comparison) -> Text:
     """What changed where, by how much and how surely."""
-    what = f"{one_line(found.label)}: {found.figure}" if found.label else found.figure
+    what = f"{name_of(found.label)}: {found.figure}" if found.label else found.figure
     return Text.assemble((f"{one_line(point.commit)}  {what} ", "bold"), _change(step))
 
 

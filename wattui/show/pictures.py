@@ -12,7 +12,7 @@ from recorders.summary.bases import ENERGY, TOTAL
 from recorders.summary.figures import Domain, Summary
 from wattui.analysis.cells import cells_of
 from wattui.analysis.label_numbers import carried
-from wattui.clean import one_line
+from wattui.clean import name_of
 from wattui.show import plot
 from wattui.show.bars import Bar, LabelPoint, bars, curve, families, wide
 from wattui.show.palette import Palette
@@ -65,7 +65,7 @@ def _best(summary: Summary) -> str:
     """The label that needs the least energy per inference, of several."""
     cells = cells_of(summary)
     is_ranked = cells is not None and cells.basis is TOTAL and len(cells.ranked) > 1
-    return f"  best: {one_line(cells.ends[0][0].label)}" if cells and is_ranked else ""
+    return f"  best: {name_of(cells.ends[0][0].label)}" if cells and is_ranked else ""
 
 
 def mac_families(labels: Iterable[str], macs: Mapping[str, int]) -> dict[str, dict[str, float]]:

@@ -28,6 +28,7 @@ from recorders.summary.figures import (
     Value,
     WallEstimate,
 )
+from wattui import clean
 from wattui.analysis.cells import Cells, cells_of, costliest, is_mixed, left_out_text
 from wattui.clean import name_of, one_line, texts
 from wattui.runs.recorded import Run
@@ -45,6 +46,8 @@ RATES = (PER_MILLION, PER_J, "s", "W", RATE)
 WHOLE_SOURCES = ("powercap", "perf", "nvml", "estimate")
 # Columns of a panel's edge beside its subtitle.
 FRAME_COLUMNS = 6
+# The longest text of a flag that is shown: labels in it may be long.
+MOST_FLAG = 1000
 # What the headline adds for these flags.
 ENDINGS = {"failed_command": "command that FAILED", "stopped_command": "STOPPED command"}
 STYLES: dict[Origin, str] = {
@@ -140,16 +143,16 @@ def table_parts(summary: Summary, mixed: bool = False) -> Iterator[Any]:
 
 def _shown(summary: Summary) -> Summary:
     """The part of a summary that the tables show, with every text on one line."""
-    short, channel = replace(summary, phases=[]), summary.headline
+    shown, channel = replace(summary, phases=[]), summary.headline
     if channel is not None:
-        short = replace(
-            short,
+        shown = replace(
+            shown,
             labels=costliest(summary.labels, lambda group: ENERGY.of(group.domains[channel])),
             repeats=costliest(summary.repeats, lambda group: ENERGY.of(group.domains[channel])),
             differences=costliest(summary.differences, lambda d: TOTAL.of(d.domains[channel])),
             sums=costliest(summary.sums, lambda found: TOTAL.of(found.domains[channel])),
         )
-    return texts(short)
+    return texts(shown, name_of)
 
 
 def _left_out(what: str, whole: Sequence[object], shown: Sequence[object]) -> Iterator[Text]:
@@ -172,9 +175,9 @@ def shares_line(shares: Sequence[figures.CommandShare]) -> Text:
 
 def flag_line(flag: Flag) -> Text:
     """A flag: its name, what it is about, and what it means."""
-    flag = texts(flag)
-    where = f" {flag.where}" if flag.where else ""
-    return Text.assemble(("! ", "bold yellow"), (f"{flag.name}{where}", "bold"), f"  {flag.text}")
+    where = f" {name_of(flag.where)}" if flag.where else ""
+    name, text = one_line(flag.name), clean.short(one_line(flag.text), MOST_FLAG)
+    return Text.assemble(("! ", "bold yellow"), (f"{name}{where}", "bold"), f"  {text}")
 
 
 def machine_line(about: RunJson) -> Text:
@@ -297,7 +300,7 @@ def _cells_headline(summary: Summary, quoted: Domain, cells: Cells) -> Text:
         text.append(f"{word:6}" if len(ends) > 1 else "", "bold")
         per = cells.basis.words(summary.per)
         text.append(f"{figure} {prefix}J {per}", _headline_style(summary))
-        text.append(f"  {one_line(group.label)}\n", "bold")
+        text.append(f"  {name_of(group.label)}\n", "bold")
     if not ends:
         text.append("energy unknown\n", "bold yellow")
     unknown = cells.count - len(cells.ranked)

@@ -314,6 +314,17 @@ class RunFile:
         return remark
 
     def close(self) -> None:
+        """Finish the rows, and let others have the file."""
+        try:
+            self.finish_rows()
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Let others have the file, who then take it for complete."""
+        os.close(self._descriptor)
+
+    def finish_rows(self) -> None:
         """Write what can be written, end the file at a complete row, and count lost rows."""
         try:
             if self._is_stranded:
@@ -329,7 +340,6 @@ class RunFile:
         finally:
             if self._is_stranded:
                 self.lost_rows += self._lines - 1
-            os.close(self._descriptor)
 
     def _cut_short(self, reason: str) -> None:
         """End the file at a complete row, the last of which says what is missing."""

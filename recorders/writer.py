@@ -218,13 +218,15 @@ class Writer:
         for task in (*self._backlog, self._look):
             with contextlib.suppress(OSError):
                 task()
-        self._file.close()
+        self._file.finish_rows()
         account = self.account()
         try:
             if remark := self._file.write_json(run | account | self._fingerprint(account)):
                 self._remark(remark)
         except OSError as error:
             self._tell(error.strerror)
+        finally:
+            self._file.release()
 
     def _fingerprint(self, account: Mapping[str, Any]) -> dict[str, Any]:
         """The fingerprint that ties the summary to run.csv; empty if rows were lost."""

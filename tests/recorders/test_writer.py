@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from recorders import writer
-from recorders.runfile import RunFile
+from recorders import runfile, writer
+from recorders.runfile import RunFile, write_json_at
 from recorders.writer import Writer
 from tests.support.doubles import read_rows
+from wattui.fleet.election import is_locked
 
 HEADER = "time_s,time_utc,phase,package0_J\n"
 
@@ -55,6 +57,24 @@ def ended(found: Writer) -> None:
 
 def times(path: Path) -> list[str]:
     return [found["time_s"].partition(".")[0] for found in read_rows(path)]
+
+
+def test_the_file_is_free_only_once_its_run_json_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever finds it free takes both for complete, and may change or remove them."""
+    held = []
+
+    def write_json(path: Path, content: dict[str, Any]) -> None:
+        held.append((content["status"], is_locked(tmp_path / "run.csv")))
+        write_json_at(path, content)
+
+    monkeypatch.setattr(runfile, "write_json_at", write_json)
+    made = Writer(RunFile(tmp_path / "run.csv", HEADER))
+    made.begin({"status": "recording"})
+    ended(made)
+    assert held == [("recording", True), ("finished", True)]
+    assert not is_locked(tmp_path / "run.csv")
 
 
 def test_a_disk_that_stands_still_holds_up_nobody_and_loses_nothing(file: StalledFile) -> None:

@@ -17,6 +17,8 @@ SETTINGS = Path(__file__).parents[1] / "pyproject.toml"
 
 LEAVES_A_PROCESS = """
 import subprocess
+import conftest
+conftest.END_BOUND_S = 2.0
 def test_leaves_an_orphan():
     subprocess.run(["sh", "-c", "sleep 61 </dev/null >/dev/null 2>&1 &"], env={})
 def test_leaves_nothing():

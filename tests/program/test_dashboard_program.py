@@ -60,7 +60,40 @@ def test_two_phases_marked_by_keys_are_in_the_file(place: Place) -> None:
     assert b"wattui: recorded to" in terminal.seen
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_recording_that_cannot_be_converted_is_said_after_the_end(place: Place) -> None:
+    parquet = place.path / "run.parquet"
+    with Terminal(place, DASHBOARD, ROWS, COLUMNS) as terminal:
+        terminal.until_seen(DRAWN)
+        terminal.press(b"r")
+        terminal.until_seen(b"Enter starts")
+        terminal.press(b"\x15run.parquet\r")
+        terminal.until_seen(b"REC")
+        parquet.write_bytes(b"mine")
+        terminal.press(b"q")
+        terminal.until_seen(b"Quit wattui")
+        terminal.press(b"y")
+        assert terminal.end() == 1
+    assert parquet.read_bytes() == b"mine"
+    assert b"not converted (run.parquet exists): fix: wattui export " in terminal.seen
+    assert recorded(place) == place.csv
+
+
+def test_a_recording_whose_recorder_is_lost_is_where_it_is_said_to_be(place: Place) -> None:
+    with Terminal(place, DASHBOARD, ROWS, COLUMNS) as terminal:
+        terminal.until_seen(DRAWN)
+        terminal.press(b"r")
+        terminal.until_seen(b"Enter starts")
+        terminal.press(b"\x15run.parquet\r")
+        terminal.until_seen(b"REC")
+        os.kill(place.recorder_of(terminal.process.pid), signal.SIGKILL)
+        terminal.until_seen(b"recorder stopped")
+        terminal.press(b"q")
+        terminal.end()
+    assert place.csv.exists()
+    assert b"wattui: recorded to run.csv; for the summary" in terminal.seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_gives_the_terminal_back_and_finishes_the_file(
     place: Place, number: signal.Signals
 ) -> None:

@@ -73,6 +73,8 @@ class Dashboard(TerminalApp):
         self._dirty = True
         self._launched: Launch | None = None
         self._recorded: list[Path] = []
+        # Recordings that have ended, and are being converted.
+        self._unshown: list[Stream] = []
         self._asked: dict[str, dict[str, str]] = {}
         self._alarm: str | None = None
         self._beat: Timer | None = None
@@ -325,6 +327,7 @@ class Dashboard(TerminalApp):
         if stream.csv is not None and is_parquet(stream.csv):
             said = f"Writing {stream.csv.name}; its results follow"
             self.notify(said, timeout=CONVERTING_S)
+            self._unshown.append(stream)
             self.run_worker(partial(self._keep, stream, output), thread=True, group="keep")
         else:
             self._show_kept(stream, output)
@@ -338,20 +341,28 @@ class Dashboard(TerminalApp):
 
     def _show_kept(self, stream: Stream, output: Sequence[str]) -> None:
         done = stream.keep()
+        if stream in self._unshown:
+            self._unshown.remove(stream)
         if (csv := stream.csv) is not None:
             self._recorded.insert(0, csv)
             if done is not None:
                 run = recorded(csv, done.summary, done.run)
                 self._show_results(run, shortfalls(done, csv), output)
 
-    def close_session(self) -> Path | None:
-        """Stop the launched command and the recording; returns the run file, if any."""
+    def close_session(self) -> list[tuple[Path, list[str]]]:
+        """Stop the launched command and the recording; returns each run file whose results were
+        not shown, with a line for each thing that it lacks."""
         if self._launched is not None:
             self._launched.kill()
         if self._fleet is not None:
             self._fleet.stop()
         self.stream.finish(argv=["wattui"])
-        return self.stream.csv
+        found = []
+        for stream in (*self._unshown, self.stream):
+            done = stream.keep()
+            if (csv := stream.csv) is not None:
+                found.append((csv, shortfalls(done, csv) if done else []))
+        return found
 
     # ------------------------------------------------------------ keys: launching
 

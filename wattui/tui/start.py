@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from recorders.client import Config, RecorderError
 from wattui.calibrations import fit_text
 from wattui.config import config_path, from_options, load
-from wattui.errors import UsageError, WattuiError
+from wattui.errors import INCOMPLETE, UsageError, WattuiError
 from wattui.live.exporting import exports_of
 from wattui.show.printing import say
 from wattui.tui.first_watts import FirstWatts
@@ -93,12 +93,12 @@ def main(options: argparse.Namespace, recorder: subprocess.Popen[bytes] | None =
     try:
         app.run()
     finally:
-        csv = app.close_session()
+        ended = app.close_session()
     if app.error is not None:
         say(error_line(app.error, log))
-    if csv is not None:
-        say(f"recorded to {csv}; for the summary, run: wattui summary {csv}")
-    return app.return_code or 0
+    for csv, missing in ended:
+        say(f"recorded to {csv}; for the summary, run: wattui summary {csv}", *missing)
+    return app.return_code or (INCOMPLETE if any(missing for _, missing in ended) else 0)
 
 
 def _replayed(path: Path, speed: float) -> tuple[Stream, FleetWatch | None]:

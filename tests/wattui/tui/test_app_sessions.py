@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,31 @@ async def test_a_recording_is_converted_while_the_screen_goes_on(sessions: list[
         session.converted.set()
         await until(pilot, lambda: isinstance(app.screen, Results))
     assert sessions[0].csv is None
+
+
+async def test_quitting_while_a_recording_is_converted_tells_where_it_is(
+    sessions: list[Config],
+) -> None:
+    converted = threading.Event()
+
+    class Converting(FakeSession):
+        def keep(self) -> Finished | None:
+            assert converted.wait(30)
+            self.csv = Path("run.csv")
+            return super().keep()
+
+    session = Converting(Path("run.parquet"))
+    done = ended(session.columns)
+    session.done = replace(done, run={**done.run, "file": {"remarks": ["not converted"]}})
+    app, _ = dashboard(session)
+    async with app.run_test(size=WIDE) as pilot:
+        await settle(pilot)
+        await pilot.press("r")
+        await settle(pilot)
+        app.exit()
+    converted.set()
+    [(csv, missing)] = app.close_session()
+    assert (csv, missing[0]) == (Path("run.csv"), "not converted")
 
 
 async def test_the_end_of_a_recording_shows_its_results(sessions: list[Config]) -> None:

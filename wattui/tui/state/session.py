@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 from recorders.client import Client, Config, Finished, RecorderError
+from recorders.runfile import journal_path
 from recorders.source import Refusal
 from recorders.wire import Message
 from wattui.capture.kept import of_its_file, place_of
@@ -215,6 +216,8 @@ class Session(Stream):
                 self.done = of_its_file(self.done, self.csv, self._force)
                 if self.csv is not None:
                     self.csv = place_of(self.done, self.csv)
+            elif self.done is None and self.csv is not None:
+                self.csv = journal_path(self.csv)
             return self.done
 
     def notices(self) -> list[str]:

@@ -15,7 +15,7 @@ from textual.app import App
 
 from wattui.tui.terminal.driver import Terminal
 
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 # After this time for an orderly exit, exit at once and let the recorder finish alone.
 PATIENCE_S = 10.0
 

@@ -79,7 +79,10 @@ class History:
         self._recent_s.append(-math.inf)
 
     def keep(self, columns: Iterable[str]) -> None:
-        """Go on with these columns: forget all others, and begin those that are new."""
+        """Go on with these columns: forget all others, and begin those that are new.
+
+        A graph of a forgotten one may still be on the screen: it has no readings.
+        """
         self._levels = {name: self._levels.get(name) or _levels() for name in columns}
         self._latest = {n: each for n, each in self._latest.items() if n in self._levels}
 
@@ -137,7 +140,7 @@ class History:
 
     def _settled(self, column: str) -> list[_Level]:
         """A column's levels from fine to coarse, with all readings in their rings."""
-        levels = self._levels[column]
+        levels = self._levels.get(column) or _levels()
         for level in levels:
             level.settle()
         return levels

@@ -179,6 +179,17 @@ def test_what_is_no_number_is_no_reading() -> None:
     assert (history.first_s, history.last_s) == (1.0, 2.0)
 
 
+def test_a_forgotten_column_has_no_readings() -> None:
+    history = History(["w", "v"])
+    history.add(1.0, {"w": 5.0, "v": 6.0})
+    history.keep(["v"])
+    assert history.latest("w") is None
+    assert history.bins("w", 0.0, 0.1, 20) == [None] * 20
+    assert history.stats("w", 0.0, 2.0) is None
+    assert history.exact_since_s("w", 0.1) < 0
+    assert history.stats("v", 0.0, 2.0) == (6.0, 6.0)
+
+
 def test_a_late_row_is_placed_and_is_not_the_latest() -> None:
     history = History(["a"])
     assert (history.first_s, history.last_s) == (None, None)

@@ -42,6 +42,11 @@ def number(value: float | None, digits: int = 4) -> str:
     return minus(f"{value:.{min(decimals, 9)}f}")
 
 
+def duration(seconds: float) -> str:
+    """Seconds to a tenth, or to two significant digits below that, so that none looks like 0."""
+    return number(seconds, 2) if 0 < seconds < 0.1 else f"{seconds:.1f}"
+
+
 def with_uncertainty(value: float | None, plus_minus: float | None, factor: float) -> str:
     """`29.67 ± 0.12`, `1230 ± 570`: both rounded to the second digit of ±; – if unknown."""
     if value is None:

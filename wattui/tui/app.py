@@ -412,6 +412,12 @@ class Dashboard(TerminalApp):
         if self.screen is self.main:
             self.push_screen(Help(self.main.BINDINGS))
 
+    def action_help_quit(self) -> None:
+        """Name the key that quits: ctrl+c is too easily pressed to end a recording."""
+        self.notify(
+            "To quit, press q" if self.screen is self.main else "To quit, press Esc, then q"
+        )
+
     async def action_quit(self) -> None:
         """Quit, asking first if that would stop a recording; from a node, go back to its fleet."""
         if self._fleet is not None and self.screen is self.main:

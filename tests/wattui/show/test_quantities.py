@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattui.show.quantities import number, prefix_for, with_uncertainty
+from wattui.show.quantities import duration, number, prefix_for, with_uncertainty
 
 
 @given(st.floats(1e-5, 1e9) | st.floats(-1e9, -1e-5))
@@ -100,3 +100,11 @@ def test_with_its_prefix_the_largest_reads_between_1_and_1000(value: float) -> N
 def test_a_value_just_under_a_prefix_does_not_print_as_1000_of_the_smaller() -> None:
     factor, prefix = prefix_for([0.99996])
     assert (number(0.99996 / factor, 4), prefix) in (("1.0000", ""), ("1.000", ""))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.0, "0.0"), (0.000758, "0.00076"), (0.096, "0.096"), (0.1, "0.1"), (6.046, "6.0")],
+)
+def test_a_short_time_is_not_shown_as_nothing(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -99,6 +100,26 @@ async def test_resizing_loses_no_data() -> None:
             await settle(pilot)
         assert len(app.query(Chart)) == 3
         assert app.main.live.history.stats("package0_W", 0, 30) == pytest.approx((30.0, 30.0))
+
+
+async def test_beside_the_output_of_a_command_graphs_have_enough_rows_to_be_drawn() -> None:
+    app, _ = dashboard(FakeSession(measured=False))
+    async with app.run_test(size=(120, 30)) as pilot:
+        app._launched = SimpleNamespace(  # type: ignore[assignment]
+            title="python infer.py", progress=0.5, output=["b1"], poll=lambda: False
+        )
+        app._tick()
+        await settle(pilot)
+        assert "x to stop" in screen(app)
+        assert all(chart._strips for chart in app.query(Chart))
+
+
+async def test_ctrl_c_names_the_key_that_quits() -> None:
+    app, _ = dashboard()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+c")
+        assert notified(app) == "To quit, press q"
+        assert app.is_running
 
 
 async def test_space_toggles_running_and_idle() -> None:

@@ -65,6 +65,8 @@ GRAPH_S = 0.5
 # The share of time that summaries may take, however long the recording is.
 SUMMARY_SHARE = 0.05
 WIDE_COLUMNS = 160
+# With fewer rows, the output of a command has few, so that two rows of graphs have enough.
+SHORT_ROWS = 35
 # A smaller screen has no graphs, unless it is only narrow, and needs at least so much.
 GRAPH_COLUMNS, GRAPH_ROWS = 60, 16
 LEAST_COLUMNS, LEAST_ROWS = 40, 6
@@ -165,7 +167,7 @@ class MainScreen(MarkingScreen):
     MainScreen.low #output, MainScreen.low #seek { display: none; }
     MainScreen.too-small #mini, MainScreen.mini #hint, MainScreen.low #hint { display: none; }
     MainScreen.too-small #too-small { display: block; }
-    MainScreen.small #output { height: 5; }
+    MainScreen.short #output { height: 5; }
     """
 
     @dataclass
@@ -422,10 +424,11 @@ class MainScreen(MarkingScreen):
             self._charts[0].focus()
 
     def _fit(self, size: Size) -> None:
-        """Set the classes wide, small, mini, low and too-small from the size."""
+        """Set the classes wide, small, short, mini, low and too-small from the size."""
         width, height = size
         self.set_class(width >= WIDE_COLUMNS, "wide")
         self.set_class(width < SMALL_COLUMNS or height < SMALL_ROWS, "small")
+        self.set_class(width < SMALL_COLUMNS or height < SHORT_ROWS, "short")
         self.set_class(width < GRAPH_COLUMNS or height < GRAPH_ROWS, "mini")
         self.set_class(height < GRAPH_ROWS, "low")
         self.set_class(width < LEAST_COLUMNS or height < LEAST_ROWS, "too-small")

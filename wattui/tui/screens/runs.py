@@ -31,7 +31,7 @@ from wattui.runs.run_file import NotARunFileError
 from wattui.runs.trash import FOLDER, Discarded, discard, put_back
 from wattui.show import plot
 from wattui.show.palette import Palette
-from wattui.show.quantities import counted, energy_unit, number, with_uncertainty
+from wattui.show.quantities import counted, duration, energy_unit, number, with_uncertainty
 from wattui.tui.screens.ask import Ask
 from wattui.tui.screens.compare import Compare
 from wattui.tui.screens.compare_many import CompareMany
@@ -502,7 +502,7 @@ def columns_of(run: Run | str, palette: Palette) -> list[Text]:
         unit = "" if per == INFERENCES else f" {short(per)}"
         counted = f"{running.inferences:,}{unit}" if running.inferences else "–"
         cells = [_headline(run.summary, palette), _right(counted)]
-        cells.append(_right(f"{running.seconds:.1f} s"))
+        cells.append(_right(f"{duration(running.seconds)} s"))
     flags = len(run.summary.flags)
     failed = [f"exit {status}" for status in run.about.exit_statuses if status]
     status = (failed or [run.about.status or "no run.json"])[0]

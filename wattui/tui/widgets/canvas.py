@@ -23,7 +23,7 @@ from wattui.tui.state.viewport import Viewport
 from wattui.tui.widgets.margins import GUTTER, Ink, Inked, axis, gutter, phases, ribbon
 
 GRID_COLUMNS = 4
-SMALLEST_COLUMNS, SMALLEST_ROWS = 8, 3
+SMALLEST_COLUMNS, SMALLEST_ROWS = 8, 2
 PHASE, SPAN, CURSOR, LIMIT = 0.07, 0.22, 0.3, 0.75
 # The share of a curve's colour in the area under it. One for all steps, so that a line of the
 # screen is few pieces of text.

@@ -11,7 +11,7 @@ from recorders.counts import INFERENCES, short
 from recorders.summary.bases import TOTAL
 from recorders.summary.figures import Group, PhaseFigures, Summary, Value, is_unmoved
 from wattui.show.palette import Palette
-from wattui.show.quantities import Units, energy_unit, number, with_uncertainty
+from wattui.show.quantities import Units, duration, energy_unit, number, with_uncertainty
 from wattui.show.stacking import plain_table
 from wattui.tui.widgets.panel import Panel
 
@@ -59,7 +59,7 @@ def phase_table(
         counted = f"{phase.inferences:,}" if phase.inferences else ""
         table.add_row(
             name,
-            f"{phase.seconds:.1f}",
+            duration(phase.seconds),
             number(None if energy_j is None else energy_j / whole, 4),
             counted,
             with_uncertainty(each.value, each.plus_minus, factor) if each else "",

@@ -118,6 +118,27 @@ async def test_a_chart_that_gets_its_size_later_is_drawn_then() -> None:
         assert all(len(line.strip()) > 1 for line in shown(app, chart)[1:-1])
 
 
+async def test_a_chart_of_a_sensor_that_the_next_recording_lacks_may_be_resized() -> None:
+    """A server's requests, as the panel of its load closes before the graphs are replaced."""
+    app = Charts()
+    async with app.run_test(size=(160, 40)) as pilot:
+        await drawn(app, pilot)
+        Live(["cpu_util_pct"], app.live, 1.0)
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        assert all(chart.content_size.width < 80 for chart in app.charts)
+
+
+async def test_a_chart_of_two_rows_has_curves() -> None:
+    """All that is left at 60×16 while a recording is played back."""
+    app = Charts()
+    async with app.run_test(size=(120, 12)) as pilot:
+        chart = await drawn(app, pilot)
+        assert chart.content_size.height == 4
+        assert "80┤" in shown(app, chart)[2]
+        assert "0┤" in shown(app, chart)[3]
+
+
 async def test_the_crosshair_goes_with_the_mouse_from_chart_to_chart() -> None:
     app = Charts()
     async with app.run_test(size=(160, 40)) as pilot:

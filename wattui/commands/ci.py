@@ -37,7 +37,7 @@ from wattui.commands.sides import group_of
 from wattui.config import config_path, load
 from wattui.errors import REGRESSED, UsageError
 from wattui.report.comment import Comment, comment_text
-from wattui.runs.naming import load_named, naming, per_of
+from wattui.runs.naming import load_all_named, load_named, naming, per_of
 from wattui.runs.recorded import Run, reduce_run
 from wattui.show.printing import say
 from wattui.show.summary import ending
@@ -159,7 +159,7 @@ def _baseline(patterns: Sequence[str]) -> tuple[list[Run], list[str]]:
         except UsageError as error:
             remarks.append(f"no baseline there: {error}")
     runs = []
-    for run in map(load_named, dict.fromkeys(found)):
+    for run in load_all_named(list(dict.fromkeys(found))):
         if how := ending(run.summary):
             remarks.append(f"left out of the baseline: {run.csv} is of a {how}")
         else:

@@ -21,7 +21,7 @@ from wattui.report.document import Picture
 from wattui.report.draw.style import WIDE_MM
 from wattui.report.files import Output, check, page_at, write
 from wattui.report.svg import alone
-from wattui.runs.naming import load_named, per_of
+from wattui.runs.naming import load_all_named, per_of
 from wattui.runs.recorded import Run
 from wattui.show.printing import console, print_json, say
 from wattui.show.result_sets import figures_of
@@ -87,7 +87,7 @@ def main(options: argparse.Namespace) -> int:
     if out is not None:
         check(out, csvs, SUFFIXES, "-o")
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
-        loaded = list(map(load_named, csvs))
+        loaded = load_all_named(csvs)
         runs = [run for run in loaded if not ending(run.summary)]
         names = names_of([run.csv for run in runs])
         per = per_of(runs, options.per)

@@ -28,7 +28,7 @@ from wattui.report.markdown import figure_files
 from wattui.report.overview import report_blocks
 from wattui.report.svg import stacked
 from wattui.runs.latencies import Distribution, NoLatenciesError, read_latencies
-from wattui.runs.naming import load_named, naming, per_of
+from wattui.runs.naming import load_all_named, naming, per_of
 from wattui.runs.recorded import Run, read_traces_and_budgets
 from wattui.runs.traces import Traces, read_traces
 
@@ -111,7 +111,7 @@ def main(options: argparse.Namespace) -> int:
     wish = _wish(options)
     with waiting(f"reading {len(csvs)} run{'s' * (len(csvs) > 1)}"):
         names = names_of(csvs)
-        found = list(map(load_named, csvs))
+        found = load_all_named(csvs)
         per = per_of(found, options.per)
         named = zip((run.in_place(per) for run in found), names, latencies, strict=True)
         runs = [_loaded(*each, wish) for each in named]

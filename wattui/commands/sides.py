@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from recorders.summary.per import counted_names
@@ -15,7 +16,7 @@ from wattui.analysis.results_file import NotResultsError, ResultSet, read_docume
 from wattui.analysis.sides import Side, side
 from wattui.commands.inputs import expand, named
 from wattui.errors import UsageError, unreadable
-from wattui.runs.naming import chosen_per, load_named, per_of
+from wattui.runs.naming import chosen_per, load_all_named, per_of
 from wattui.runs.recorded import Run
 from wattui.show.result_sets import figures_of
 
@@ -55,12 +56,15 @@ def sides_given(texts: Sequence[str], per: str | None = None) -> tuple[list[Side
     """The sides in command-line order, and the count that is in the place of inferences: by default
     the usual one that all have. Raises UsageError."""
     found: list[_Given] = []
-    for text in texts:
-        name, pattern = named(text)
-        if pattern.endswith(".json"):
+    sides = [named(text) for text in texts]
+    files = {pattern: expand([pattern]) for _, pattern in sides if not _is_exported(pattern)}
+    csvs = list(dict.fromkeys(chain(*files.values())))
+    loaded = dict(zip(csvs, load_all_named(csvs), strict=True))
+    for name, pattern in sides:
+        if _is_exported(pattern):
             found += _exported(Path(pattern), name)
             continue
-        runs = list(map(load_named, expand([pattern])))
+        runs = [loaded[csv] for csv in files[pattern]]
         if name or len(texts) > 1 or len(runs) == 1:
             found.append(_Given(name or _shared_name(pattern, runs), runs))
         else:
@@ -76,6 +80,10 @@ def given_twice(texts: Sequence[str]) -> Iterator[str]:
     for path in files:
         if known.pop(os.path.realpath(path), 0) > 1:
             yield f"{path} is given more than once: it is compared with itself"
+
+
+def _is_exported(pattern: str) -> bool:
+    return pattern.endswith(".json")
 
 
 def _exported(path: Path, name: str) -> list[_Given]:

@@ -7,7 +7,7 @@ import contextlib
 import csv
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -23,6 +23,7 @@ from wattui.commands.inputs import expand, fleets
 from wattui.commands.parser import Parser, add_per, add_require_uncertainty
 from wattui.errors import INCOMPLETE, UNMET, UsageError
 from wattui.runs.lines import first_rows
+from wattui.runs.many import loader
 from wattui.runs.naming import by_named, naming
 from wattui.runs.notes import state
 from wattui.runs.recorded import Run, SummaryRow, load_run, read_budgets
@@ -198,16 +199,17 @@ def _read_all(paths: Sequence[Path], asked: Asked) -> tuple[list[SummaryRow], in
     """The rows of the files that can be read, and the number that cannot."""
     rows, complaints = [], []
     with waiting(f"reading {len(paths):,} runs"):
+        load = load_run if asked.inferences is not None else loader(paths)
         for path in paths:
             try:
-                rows.append(_read(path, asked))
+                rows.append(_read(path, asked, load))
             except UsageError as error:
                 complaints.append(str(error))
     say(*complaints)
     return rows, len(complaints)
 
 
-def _read(path: Path, asked: Asked) -> SummaryRow:
+def _read(path: Path, asked: Asked, load: Callable[[Path], Run] = load_run) -> SummaryRow:
     """File, beginning, command and summary of a run. Raises UsageError."""
     with naming(path):
         if asked.inferences is not None:
@@ -215,7 +217,7 @@ def _read(path: Path, asked: Asked) -> SummaryRow:
 
             header(path)
             state(path, asked.inferences or None)
-        begun, run = _first_utc(path), load_run(path)
+        begun, run = _first_utc(path), load(path)
         stated = by_named(run, asked.per)
         explained = _explained(stated, asked) if asked.explain else None
     return SummaryRow(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from recorders.summary.per import NotCountedError, common_per, counted_names
 from wattui.errors import UsageError, unreadable
+from wattui.runs.many import loader
 from wattui.runs.recorded import Run, load_run
 from wattui.runs.run_file import NotARunFileError
 
@@ -47,6 +48,16 @@ def load_named(csv: Path) -> Run:
     """A run with its summary. Raises UsageError, which names the file, if it cannot be read."""
     with naming(csv):
         return load_run(csv)
+
+
+def load_all_named(csvs: Sequence[Path]) -> list[Run]:
+    """Runs with their summaries. Raises UsageError, which names the first that cannot be read."""
+    load = loader(csvs)
+    runs = []
+    for csv in csvs:
+        with naming(csv):
+            runs.append(load(csv))
+    return runs
 
 
 def by_named(run: Run, per: str | None) -> Run:

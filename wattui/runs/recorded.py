@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from recorders.json_parts import WrongPartError
 from recorders.runfile import json_path
@@ -54,6 +54,26 @@ class Run:
     def in_place(self, name: str) -> Run:
         """The run with this count in the place of inferences, even if it has none."""
         return replace(self, summary=in_place(self.summary, name))
+
+
+class Recomputed(NamedTuple):
+    """A summary made from the rows of a run file, and remarks on those that could not be read."""
+
+    summary: Summary
+    remarks: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsummarised:
+    """A run file and the account of its recording, before its summary is recomputed."""
+
+    csv: Path
+    about: RunJson
+    remarks: list[str]
+
+    def summarised(self, found: Recomputed) -> Run:
+        """The run with the summary made from its rows."""
+        return Run(self.csv, found.summary, self.about, self.remarks + found.remarks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +127,15 @@ def load_run(csv: Path) -> Run:
 
     Raises NotARunFileError, or OSError if the file cannot be read.
     """
+    found = kept_run(csv)
+    return found if isinstance(found, Run) else found.summarised(recompute(csv))
+
+
+def kept_run(csv: Path) -> Run | Unsummarised:
+    """A run with the summary in its run.json, or without one if that does not match the CSV.
+
+    Raises OSError if the CSV cannot be read.
+    """
     found, remarks = _json_beside(csv)
     about, wrong = read_run_json(found)
     if wrong:
@@ -123,7 +152,13 @@ def load_run(csv: Path) -> Run:
     elif why_not:
         said = f"its summary is incomplete: recomputed from {csv.name} ({why_not})"
         remarks.append(f"{json_path(csv)}: {said}")
-    return Run(csv, summarise(reduce_run(csv, remarks)), about, remarks)
+    return Unsummarised(csv, about, remarks)
+
+
+def recompute(csv: Path) -> Recomputed:
+    """The summary of a run file, from its rows. Raises as `load_run` does."""
+    remarks: list[str] = []
+    return Recomputed(summarise(reduce_run(csv, remarks)), remarks)
 
 
 def reduce_run(

@@ -18,7 +18,7 @@ from wattui.tui.state.options import Start
 from wattui.tui.state.playback import Playback
 
 WIDE, MIDDLE, SMALL, MINI, TOO_SMALL = (200, 50), (120, 35), (80, 24), (40, 6), (39, 6)
-SETTLED_S, LIMIT_S = 0.3, 30.0
+LIMIT_S = 30.0
 
 
 def dashboard_of(stream: FakeSession | Playback, **settings: Any) -> Dashboard:
@@ -56,8 +56,11 @@ def notified(app: Dashboard) -> str:
 
 
 async def settle(pilot: Pilot[Any]) -> None:
-    """Let some ticks pass."""
-    await pilot.pause(SETTLED_S)
+    """Have keys and rows taken and everything drawn, without waiting for the next tick."""
+    await pilot.pause()
+    pilot.app._tick()  # type: ignore[attr-defined]
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
 
 
 async def until(pilot: Pilot[Any], is_so: Callable[[], bool]) -> None:

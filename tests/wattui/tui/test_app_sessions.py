@@ -114,9 +114,8 @@ async def test_a_recording_is_converted_while_the_screen_goes_on(sessions: list[
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         await pilot.press("r")
-        await settle(pilot)
-        assert "Writing run.parquet; its results follow" in notified(app)
-        assert app.stream is not session
+        await until(pilot, lambda: "Writing run.parquet; its results follow" in notified(app))
+        await until(pilot, lambda: app.stream is not session)
         assert not isinstance(app.screen, Results)
         session.converted.set()
         await until(pilot, lambda: isinstance(app.screen, Results))

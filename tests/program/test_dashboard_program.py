@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from recorders.client import Config
+from wattui.errors import INCOMPLETE
 from wattui.tui.state.processes import Process, Processes
 from wattui.tui.state.session import Session
 
@@ -88,9 +89,10 @@ def test_a_recording_whose_recorder_is_lost_is_where_it_is_said_to_be(place: Pla
         os.kill(place.recorder_of(terminal.process.pid), signal.SIGKILL)
         terminal.until_seen(b"recorder stopped")
         terminal.press(b"q")
-        terminal.end()
+        assert terminal.end() == INCOMPLETE
     assert place.csv.exists()
     assert b"wattui: recorded to run.csv; for the summary" in terminal.seen
+    assert b"run.csv is incomplete: the recorder stopped (signal 9)" in terminal.seen
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])

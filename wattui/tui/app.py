@@ -361,7 +361,8 @@ class Dashboard(TerminalApp):
         for stream in (*self._unshown, self.stream):
             done = stream.keep()
             if (csv := stream.csv) is not None:
-                found.append((csv, shortfalls(done, csv) if done else []))
+                lost = f"{csv} is incomplete: the recorder stopped ({stream.lost})"
+                found.append((csv, shortfalls(done, csv) if done else [lost] * bool(stream.lost)))
         return found
 
     # ------------------------------------------------------------ keys: launching

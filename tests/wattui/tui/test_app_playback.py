@@ -60,7 +60,7 @@ async def test_a_playback_goes_to_any_time_by_key_and_click(tmp_path: Path) -> N
         assert (playback.position_s, app.main.live.time_s) == (10.0, 10.0)
         await until_shown(pilot, "❚❚ 00:10.0 ━")
         assert "─ 01:40.0  × 1" in screen(app)
-        assert "space Pause  ←→ 5 s  Home Start  End End  <> Speed  r Live" in screen(app)
+        assert "space Play  ←→ 5 s  Home Start  End End  <> Speed  r Live" in screen(app)
         await pilot.press("left")
         assert app.main.live.time_s == 5.0
         assert app.main.live.energy_j("package0") == 100.0
@@ -101,10 +101,12 @@ async def test_a_playback_that_has_ended_is_played_again_by_space(tmp_path: Path
     async with app.run_test(size=WIDE) as pilot:
         await until_shown(pilot, "run.csv ended")
         assert "space to play again, r for live" in screen(app)
+        await until_shown(pilot, "space Play ")
         assert "speed" not in screen(app).splitlines()[0]
         ended = app.stream
         await pilot.press("space")
         await until_shown(pilot, "run.csv × 1  space to pause, < > speed")
+        await until_shown(pilot, "space Pause ")
         assert app.stream is not ended
         await until_shown(pilot, "run.csv ended")
         assert app.main.live.time_s == pytest.approx(2.9)

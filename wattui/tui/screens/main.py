@@ -193,6 +193,7 @@ class MainScreen(MarkingScreen):
         self._summary_due_s = 0.0
         self._owes_panels = False
         self._kept_look: object = None
+        self._was_playing = False
         self._kept_rows = 0
         self.stream = stream
         self.live, self._taken_s = Live(stream.columns), time.monotonic()
@@ -307,6 +308,9 @@ class MainScreen(MarkingScreen):
         status = self.query_one(StatusLine)
         status.show(self.stream, self.live, self.view, self.palette, self._pages)
         self.query_one(SeekBar).show(self._playback, self.palette)
+        if self._is_playing != self._was_playing:
+            self._was_playing = self._is_playing
+            self.refresh_bindings()
         for chart in self._charts if with_graphs else ():
             chart.show(self.live, self.view, self.palette, self.glyphs)
         self._owes_panels = True
@@ -498,12 +502,18 @@ class MainScreen(MarkingScreen):
         return self.stream if isinstance(self.stream, Playback) else None
 
     @property
+    def _is_playing(self) -> bool:
+        playback = self._playback
+        return playback is not None and not (playback.ended or playback.paused)
+
+    @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """The keys; those of a playback first while there is one."""
         found = super().active_bindings
         if (playback := self._playback) is None:
             return found
-        return of_playback(found, NODE_KEYS if playback.is_of_fleet else PLAYBACK_KEYS)
+        keys = NODE_KEYS if playback.is_of_fleet else PLAYBACK_KEYS
+        return of_playback(found, keys, self._is_playing)
 
     async def action_start(self) -> None:
         """Play from the start of the recording that is played back."""

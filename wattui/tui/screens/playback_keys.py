@@ -33,9 +33,12 @@ NODE_KEYS = {"q": "All nodes"} | {
 
 
 def of_playback(
-    found: dict[str, ActiveBinding], shown: Mapping[str, str] = PLAYBACK_KEYS
+    found: dict[str, ActiveBinding],
+    shown: Mapping[str, str] = PLAYBACK_KEYS,
+    is_playing: bool = True,
 ) -> dict[str, ActiveBinding]:
     """The keys as a playback uses them, in the order of the footer; the others are not shown."""
+    words = shown if is_playing else {**shown, "space": "Play"}
     first = {
         key: found[key]._replace(
             binding=replace(
@@ -45,7 +48,7 @@ def of_playback(
                 key_display=PLAYBACK_DISPLAYS.get(key, found[key].binding.key_display),
             )
         )
-        for key, description in shown.items()
+        for key, description in words.items()
         if key in found
     }
     others = {

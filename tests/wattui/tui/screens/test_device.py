@@ -7,12 +7,11 @@ from dataclasses import replace
 import pytest
 
 from recorders.source import Channel
-from tests.support.dashboards import dashboard_of, screen
+from tests.support.dashboards import dashboard_of, screen, settle
 from tests.support.fakes import FakeSession, message
 from wattui.runs.run_json import ReadSource
 from wattui.tui.app import Dashboard
 from wattui.tui.screens.device import DeviceScreen
-from wattui.tui.screens.processes import LOOK_S
 from wattui.tui.state.devices import DeviceNow, facts
 from wattui.tui.state.processes import Process, Processes
 from wattui.tui.widgets.devices import DevicesPanel
@@ -56,12 +55,13 @@ async def test_enter_opens_the_chosen_device_and_esc_closes_it(
     app: Dashboard, session: FakeSession
 ) -> None:
     async with app.run_test(size=(200, 50)) as pilot:
-        await pilot.pause(0.3)
+        await settle(pilot)
         app.main.query_one(DevicesPanel).focus()
         await pilot.press("down", "down", "enter")
         await pilot.pause()
         session.processes = Processes(("gpu0", "gpu1"), (ONE, OTHER))
-        await pilot.pause(2 * LOOK_S)
+        app.screen._look()
+        await pilot.pause()
         assert isinstance(app.screen, DeviceScreen)
         text = screen(app)
         assert "60.0 W of its limit of 700 W, 9 %" in text
@@ -80,11 +80,12 @@ async def test_a_processor_has_its_parts_and_all_processes(
     app: Dashboard, session: FakeSession
 ) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.3)
+        await settle(pilot)
         app.action_device("pkg0")
         await pilot.pause()
         session.processes = Processes((), (replace(ONE, uses={}), OTHER))
-        await pilot.pause(2 * LOOK_S)
+        app.screen._look()
+        await pilot.pause()
         text = screen(app)
         assert "core0 31.0 W" in text
         assert text.index("infer") < text.index("editor")
@@ -97,7 +98,7 @@ async def test_a_processor_has_its_parts_and_all_processes(
 
 async def test_a_click_opens_the_device_under_it(app: Dashboard) -> None:
     async with app.run_test(size=(200, 50)) as pilot:
-        await pilot.pause(0.3)
+        await settle(pilot)
         await pilot.click(DevicesPanel, offset=(4, 2))
         await pilot.pause()
         assert isinstance(app.screen, DeviceScreen)
@@ -107,7 +108,7 @@ async def test_a_click_opens_the_device_under_it(app: Dashboard) -> None:
 
 async def test_the_arrows_turn_to_the_other_devices(app: Dashboard) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.3)
+        await settle(pilot)
         await pilot.press("D")
         await pilot.pause()
         assert "40.0 W of its limit of 95 W" in screen(app)

@@ -7,7 +7,7 @@ from typing import Any
 
 from textual.app import App
 
-from tests.support.dashboards import screen
+from tests.support.dashboards import screen, until_shown
 from wattui.commands.doctor import Tell
 from wattui.errors import WattuiError
 from wattui.tui.screens.doctor import DoctorScreen
@@ -58,10 +58,8 @@ async def test_sensors_and_remedies_are_shown_and_scroll() -> None:
         assert "powercap  read by pyRAPL" in screen(app)
         assert "21.9 W  updated every 0.976 ms" in screen(app)
         await pilot.press("end")
-        await pilot.pause(0.3)
-        shown = screen(app)
-        assert "nvml  no driver [here]" in shown
-        assert "install [it]" in shown
+        await until_shown(pilot, "nvml  no driver [here]")
+        assert "install [it]" in screen(app)
 
 
 async def test_the_screen_waits_in_words_and_can_be_left_while_it_looks() -> None:
@@ -74,8 +72,7 @@ async def test_the_screen_waits_in_words_and_can_be_left_while_it_looks() -> Non
 
     app = Page(DoctorScreen(look=look))
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.1)
-        assert "Waiting for the NVIDIA driver …" in screen(app)
+        await until_shown(pilot, "Waiting for the NVIDIA driver …")
         await pilot.press("escape")
         assert not isinstance(app.screen, DoctorScreen)
         let_go.set()

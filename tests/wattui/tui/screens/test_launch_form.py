@@ -12,7 +12,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, Switch
 
-from tests.support.dashboards import screen
+from tests.support.dashboards import screen, until, until_shown
 from wattui.capture.run_names import refusal
 from wattui.capture.stages import Recipe
 from wattui.config import Settings
@@ -207,8 +207,7 @@ async def test_fields_that_are_needed_less_often_are_folded_away() -> None:
         await pilot.pause()
         assert "seed of weights" not in screen(pilot.app)
         await pilot.press("ctrl+o")
-        await pilot.pause(0.2)
-        assert "seed of weights" in screen(pilot.app)
+        await until_shown(pilot, "seed of weights")
 
 
 async def test_a_folded_field_that_is_wrong_is_shown_at_the_start() -> None:
@@ -216,8 +215,8 @@ async def test_a_folded_field_that_is_wrong_is_shown_at_the_start() -> None:
     async with app.run_test(size=(120, 35)) as pilot:
         await pilot.pause()
         await pilot.press("ctrl+s")
-        await pilot.pause(0.2)
-        assert "'soon' is not a number of seconds" in told_at(pilot, "Warm up (s)")
+        said = "'soon' is not a number of seconds"
+        await until(pilot, lambda: said in told_at(pilot, "Warm up (s)"))
 
 
 async def test_an_existing_file_is_refused_as_it_is_typed(folder: Path) -> None:
@@ -353,8 +352,7 @@ async def test_a_command_that_cannot_run_is_told_at_its_field(
         await pilot.press("ctrl+o")
         for each, text in values.items():
             await fill(pilot, each, text)
-        await pilot.pause(0.2)
-        assert told in told_at(pilot, name)
+        await until(pilot, lambda: told in told_at(pilot, name))
         await pilot.press("ctrl+s")
         assert app.answers == []
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.support.dashboards import dashboard_of, screen
+from tests.support.dashboards import dashboard_of, screen, settle
 from tests.support.fakes import FakeSession, row
 from wattui.tui.app import Dashboard
-from wattui.tui.screens.processes import LOOK_S, ProcessesScreen
+from wattui.tui.screens.processes import ProcessesScreen
 from wattui.tui.state.processes import Process, Processes
 from wattui.tui.widgets.processes import PERIOD_S
 
@@ -39,14 +39,15 @@ def places(app: Dashboard, *names: str) -> list[int]:
 async def look(pilot: Pilot[Any], session: FakeSession, *processes: Process, gpus: int = 1) -> None:
     names = tuple(f"gpu{n}" for n in range(gpus))
     session.processes = Processes(names, processes)
-    await pilot.pause(2 * LOOK_S)
+    pilot.app.screen._look()
+    await pilot.pause()
 
 
 async def test_it_is_asked_for_while_it_is_open_and_no_longer(
     app: Dashboard, session: FakeSession
 ) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.3)
+        await settle(pilot)
         assert {"do": "processes", "show": True} not in session.asked
         await pilot.press("P")
         await pilot.pause()
@@ -101,7 +102,7 @@ async def test_a_new_recorder_is_asked_again(app: Dashboard, session: FakeSessio
         await look(pilot, session, *PROCESSES)
         later = FakeSession()
         app.main.follow(later)  # type: ignore[arg-type]
-        await pilot.pause(2 * LOOK_S)
+        app.screen._look()
         assert {"do": "processes", "show": True} in later.asked
 
 
@@ -132,7 +133,7 @@ async def test_the_busiest_are_beside_the_graphs_until_a_recording_begins(
 ) -> None:
     session.coming = [row(time_s / 10, 40) for time_s in range(50)]
     async with app.run_test(size=(200, 50)) as pilot:
-        await pilot.pause(0.3)
+        await settle(pilot)
         await summarise(pilot, app)
         assert session.asked[-1] == {"do": "processes", "show": True, "period_s": PERIOD_S}
         session.processes = Processes(("gpu0",), PROCESSES)
@@ -151,7 +152,7 @@ async def test_the_list_hands_the_counting_back_to_the_panel(
 ) -> None:
     session.coming = [row(time_s / 10, 40) for time_s in range(50)]
     async with app.run_test(size=(200, 50)) as pilot:
-        await pilot.pause(0.3)
+        await settle(pilot)
         await summarise(pilot, app)
         await pilot.press("P")
         await pilot.pause()

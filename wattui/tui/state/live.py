@@ -110,6 +110,8 @@ class Live:
         self.time_s = max(self.time_s, time_s)
         self._count(time_s, message["inferences"], message.get("counts", {}))
         self.pace.note(event)
+        if event == "begin":
+            self.pace.begin(message["phase"])
         self.pace.add(time_s, (counted[1] or {}).get(TOKENS))
         if event == "end":
             self._close(time_s)

@@ -1,5 +1,8 @@
 """Tokens per second now, over a window that is long enough to say so. Pure.
 
+A window begins no earlier than the phase that runs: an idle machine's joules are not those of its
+tokens. Phases of one name that follow each other are one.
+
 Where a server counts a request's tokens when it ends, they come in lumps. The window then reaches
 from one lump to another, with many between, so that what is cut off at both ends hardly matters.
 """
@@ -14,8 +17,9 @@ from recorders.summary.reduction import NOTE
 from recorders.texts import OwnNote
 
 TOKENS = "tokens_out"
-# The window where tokens are counted as they are made, seconds; it is looked at so often.
-WINDOW_S, STEP_S = 10.0, 0.25
+# The window where tokens are counted as they are made, seconds; the shortest that says something;
+# it is looked at so often.
+WINDOW_S, SHORTEST_S, STEP_S = 10.0, 1.0, 0.25
 # Where they are counted at a request's end: at least so many lumps, and so many seconds.
 LEAST_LUMPS, LEAST_S, MOST_LUMPS = 16, 30.0, 256
 _NOTE = f"{NOTE}{OwnNote.SERVER_COUNTS} "
@@ -44,6 +48,7 @@ class Pace:
         self._points: deque[tuple[float, int]] = deque(maxlen=MOST_LUMPS)
         self._last_s = 0.0
         self._seen: int | None = None
+        self._phase = ""
         self.at_end = False
 
     def note(self, event: str) -> None:
@@ -52,6 +57,12 @@ class Pace:
         if said and said.at_end:
             self.at_end = TOKENS in said.at_end
             self._points.clear()
+
+    def begin(self, phase: str) -> None:
+        """A phase begins. Tokens that are counted at a request's end may be of the one before."""
+        if phase != self._phase and not self.at_end:
+            self._points.clear()
+        self._phase = phase
 
     def add(self, time_s: float, tokens: int | None) -> None:
         """Take the tokens so far; None: they are unknown now."""
@@ -79,6 +90,8 @@ class Pace:
         start_s, start = points[first]
         seconds, lumps = end_s - start_s, len(points) - 1 - first
         if end == start or self._last_s - end_s > max(least_s, seconds):
+            return None
+        if not self.at_end and seconds < SHORTEST_S:
             return None
         is_short = self.at_end and (seconds < least_s or lumps < LEAST_LUMPS)
         return Now(end - start, start_s, end_s, self.at_end, is_short)

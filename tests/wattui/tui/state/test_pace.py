@@ -60,3 +60,29 @@ def test_tokens_that_come_no_more_or_are_unknown_have_no_pace() -> None:
 
 def test_its_length_is_that_between_its_ends() -> None:
     assert Now(10, 5.0, 7.5).seconds == 2.5
+
+
+def test_a_window_has_nothing_of_the_phase_before() -> None:
+    """Two seconds of a load after ten of an armed server that made three tokens."""
+    pace = Pace()
+    pace.begin("armed")
+    for tick in range(100):
+        pace.add(tick / 10, min(tick, 3))
+    pace.begin("running")
+    for tick in range(21):
+        pace.add(10 + tick / 10, 3 + 20 * tick)
+        assert tick >= 10 or pace.now() is None
+    now = pace.now()
+    assert now is not None
+    assert (now.start_s, now.tokens / now.seconds) == (10.0, pytest.approx(200))
+
+
+def test_phases_of_one_name_share_a_window() -> None:
+    """A program may mark every batch."""
+    pace = Pace()
+    for tick in range(100):
+        pace.begin("running")
+        pace.add(tick / 10, 20 * tick)
+    now = pace.now()
+    assert now is not None
+    assert now.seconds > 9

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import secrets
 import signal
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 from wattui.clean import one_line
 from wattui.commands.parser import Parser
-from wattui.errors import INCOMPLETE, WattuiError
+from wattui.errors import INCOMPLETE, UsageError, WattuiError
 from wattui.marks import recording
 from wattui.show.printing import console, print_json, say
 from wattui.show.quantities import counted
@@ -22,7 +23,7 @@ from wattui.tokens.check import check, metrics_of
 from wattui.tokens.figures import Row, row_of
 from wattui.tokens.load import Loaded
 from wattui.tokens.prompts import USUAL, parse_prompts
-from wattui.tokens.proxy import Proxy, parse_listen, parse_target
+from wattui.tokens.proxy import Proxy, is_itself, parse_listen, parse_target
 from wattui.tokens.recorded import RecordedMarks
 from wattui.tokens.server import parse_address
 from wattui.tokens.totals import Totals
@@ -30,6 +31,8 @@ from wattui.tokens.totals import Totals
 VERSION, KIND = 1, "tokens_bench"
 INTERRUPTED = 130
 MOST_CONCURRENCY = 4096
+# Files that are open beside the connections.
+OTHER_FILES = 64
 EPILOG = """\
 examples:
   wattui tokens bench http://127.0.0.1:8000 --concurrency 1,8,32 --prompts synthetic:512/128
@@ -179,6 +182,10 @@ def _check(options: argparse.Namespace) -> int:
 
 def _proxy(options: argparse.Namespace) -> int:
     target, listen = parse_target(options.to), parse_listen(options.listen)
+    if is_itself(target, *listen):
+        raise UsageError(
+            f"--listen {options.listen}: that is the address of --to: fix: choose another port"
+        )
     marks = RecordedMarks()
     totals = Totals(marks.count)
     try:
@@ -215,6 +222,7 @@ def _bench(options: argparse.Namespace) -> int:
         options.timeout,
         options.api_key_env,
     )
+    allow_connections(max(asked.concurrency))
     loads: list[Loaded] = []
     marks = RecordedMarks()
     error: WattuiError | None = None
@@ -236,6 +244,19 @@ def _bench(options: argparse.Namespace) -> int:
     if is_interrupted:
         return INTERRUPTED
     return INCOMPLETE if any(row.failed for row in rows) else 0
+
+
+def allow_connections(most: int) -> None:
+    """Let this process have so many connections open. Raises UsageError if it must not."""
+    needed = most + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != hard < needed:
+        raise UsageError(
+            f"--concurrency {most}: this shell allows {hard} open files: fix: ulimit -Hn {needed} "
+            f"as root, or at most --concurrency {max(1, hard - OTHER_FILES)}"
+        )
+    if resource.RLIM_INFINITY != soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _print(rows: Sequence[Row], asked: Bench, options: argparse.Namespace) -> None:

@@ -42,6 +42,8 @@ SWITCHING = 101
 OK = 200
 BACKLOG = 1024
 MOST_PORT = 65535
+# Names under which a server of this machine is reached, or listens.
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,11 @@ def parse_listen(text: str) -> tuple[str, int]:
     if not 0 <= number <= MOST_PORT:
         raise UsageError(f"--listen {text}: expected HOST:PORT, as in 127.0.0.1:8001")
     return host, number
+
+
+def is_itself(target: Target, host: str, port: int) -> bool:
+    """Whether a proxy that listens there would be its own server."""
+    return port == target.port and (host == target.host or {host, target.host} <= LOCAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.language_server import serving
+from wattui.cli import main
 from wattui.errors import UsageError
 from wattui.tokens.proxy import Proxy, parse_listen, parse_target
 from wattui.tokens.totals import Totals
@@ -376,6 +377,12 @@ def test_the_command_counts_and_ends_on_a_signal() -> None:
             _, said = proxy.communicate(timeout=20)
             assert proxy.returncode == 0
     assert said == "wattui: tokens: 20 out, 4 in; requests: 1 answered\n"
+
+
+@pytest.mark.parametrize("listen", ["9", "0.0.0.0:9", "localhost:9", "[::1]:9"])
+def test_a_proxy_is_not_its_own_server(listen: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tokens", "proxy", "--to", "http://127.0.0.1:9", "--listen", listen]) == 2
+    assert "that is the address of --to: fix: choose another port" in capsys.readouterr().err
 
 
 def test_addresses() -> None:

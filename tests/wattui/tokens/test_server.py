@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from wattui import cli
+from wattui.commands.tokens import OTHER_FILES, allow_connections
+from wattui.errors import UsageError
 from wattui.tokens.server import MOST_REFUSAL_BYTES
 
 pytestmark = pytest.mark.needs_tokens
@@ -184,6 +187,20 @@ def test_a_strict_server_is_asked_without_what_it_refuses(
     [load] = found["loads"]
     assert load["tokens_out"] > 0
     assert load["failed"] == 0
+
+
+def test_more_connections_than_files_may_be_open_are_refused_or_made_possible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limits = {"is": (100, 500)}
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits["is"])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, wanted: limits.update({"is": wanted}))
+    allow_connections(8)
+    assert limits["is"] == (100, 500)
+    allow_connections(400)
+    assert limits["is"] == (400 + OTHER_FILES, 500)
+    with pytest.raises(UsageError, match=r"--concurrency 600: .* 500 open files: fix: ulimit"):
+        allow_connections(600)
 
 
 def test_failed_requests_are_counted_and_named(capsys: pytest.CaptureFixture[str]) -> None:

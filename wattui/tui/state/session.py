@@ -55,6 +55,10 @@ class Stream(Protocol):
         return None
 
     @property
+    def _stopped(self) -> str:
+        return f"the recorder stopped ({self.lost}); press r to restart"
+
+    @property
     def alarm(self) -> str | None:
         """Why nothing is being recorded, and since when, in words; None while all is well."""
         return None
@@ -150,7 +154,7 @@ class Session(Stream):
     def is_silent(self) -> bool:
         """Whether the recorder is not responding, so that requests would block."""
         self._listen()
-        return self._health.trouble(time.monotonic_ns()) == SILENT
+        return self.lost is None and self._health.trouble(time.monotonic_ns()) == SILENT
 
     @property
     def alarm(self) -> str | None:
@@ -158,21 +162,21 @@ class Session(Stream):
         now_ns = time.monotonic_ns()
         trouble = self._health.trouble(now_ns)
         if self.lost is not None:
-            trouble = f"the recorder stopped ({self.lost}); press r to restart"
+            trouble = self._stopped
         if trouble is None or self.done is not None:
             return None
         since_s = time.time() - self._health.well_s_ago(now_ns)
         return alarm_text(trouble, since_s, is_recording=self.csv is not None)
 
     def request(self, **message: Any) -> Message:
-        """Send a request to the recorder; an empty answer if it has stopped."""
-        if self.lost is not None or self.done is not None:
+        """Send a request to the recorder; an empty answer if the recording has ended."""
+        if self.lost is None and self.done is not None:
             return {}
         try:
-            return self._client.request(**message)
+            return {"error": self._stopped} if self.lost else self._client.request(**message)
         except RecorderError as error:
             self.lost = str(error)
-            return {}
+            return {"error": self._stopped}
 
     def _listen(self) -> None:
         if self.lost is None and self.done is None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from recorders.client import Config
+from recorders.client import Config, RecorderError
 from wattui.live.exporting import Exports
 from wattui.tui.state import session
 from wattui.tui.state.session import Session
@@ -56,3 +56,18 @@ def test_each_recorder_is_exported_and_the_screen_waits_for_nothing(
     made.finish()
     assert exports.happened == ["start /run/wattui-1", "leave"]
     assert made.notices() == []
+
+
+def test_a_mark_for_a_recorder_that_died_is_refused_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Dead(FakeClient):
+        def request(self, **message: Any) -> dict[str, Any]:
+            raise RecorderError("died", "signal 9")
+
+    monkeypatch.setattr(session, "Client", Dead)
+    made = Session(Config(csv=None)).wait_ready()
+    stopped = {"error": "the recorder stopped (signal 9); press r to restart"}
+    assert made.request(do="mark", phase="running") == stopped
+    assert made.request(do="mark", phase="idle") == stopped
+    assert not made.is_silent

@@ -48,7 +48,8 @@ def duration(seconds: float) -> str:
 
 
 def with_uncertainty(value: float | None, plus_minus: float | None, factor: float) -> str:
-    """`29.67 ± 0.12`, `1230 ± 570`: both rounded to the second digit of ±; – if unknown."""
+    """`29.67 ± 0.12`, `1230 ± 570`: both rounded to the second digit of ±, which is never shown as
+    0; – if unknown."""
     if value is None:
         return "–"
     if plus_minus is None or plus_minus == 0:
@@ -57,7 +58,8 @@ def with_uncertainty(value: float | None, plus_minus: float | None, factor: floa
     digits = min(12, 1 - math.floor(math.log10(scaled)))
     decimals = max(0, digits)
     shown = round(value / factor, digits) + 0.0
-    return f"{minus(f'{shown:.{decimals}f}')} ± {round(scaled, digits):.{decimals}f}"
+    error = max(round(scaled, digits), 10.0**-digits)
+    return f"{minus(f'{shown:.{decimals}f}')} ± {error:.{decimals}f}"
 
 
 def counted(count: int, what: str) -> str:

@@ -108,3 +108,8 @@ def test_a_value_just_under_a_prefix_does_not_print_as_1000_of_the_smaller() -> 
 )
 def test_a_short_time_is_not_shown_as_nothing(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_known_uncertainty_is_never_shown_as_none() -> None:
+    assert with_uncertainty(3.0, 4e-16, 1.0) == "3.000000000000 ± 0.000000000001"
+    assert with_uncertainty(1230.0, 570.0, 1.0) == "1230 ± 570"

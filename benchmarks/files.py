@@ -92,7 +92,8 @@ for path in sorted(given.rglob("*.csv")) if given.is_dir() else [given]:
 
 
 class Cost(NamedTuple):
-    """Wall seconds, processor seconds and peak resident megabytes of a process."""
+    """Wall seconds; processor seconds, helping processes included; and the peak resident megabytes
+    of the largest of them."""
 
     seconds: float
     processor_s: float

@@ -43,14 +43,16 @@ def record(make: Callable[..., T], **parts: Kind[Any]) -> Kind[T]:
 
     def read(found: Any) -> T:
         there = an_object(found)
-        if missing := next((name for name, _ in kinds if name not in there), None):
-            raise WrongPartError(f"{missing} is missing")
         name, made = "", {}
         try:
             for name, kind in kinds:
+                if name not in there:
+                    break
                 made[name] = kind(there[name])
         except WrongPartError as error:
             raise WrongPartError(f"{name}: {error}") from None
+        if len(made) < len(kinds):
+            raise WrongPartError(f"{name} is missing")
         return make(**made)
 
     return read

@@ -9,6 +9,8 @@ from typing import Literal
 from wattui.analysis.compare import Comparison, Unrepeated
 from wattui.analysis.sides import FIGURES, Side
 
+# Of a % in words; less is no difference.
+SAID_DIGITS = 3
 LimitKind = Literal["regression", "unclear", "missing"] | Unrepeated
 # How a side of one run is judged where that is asked for.
 JUDGED_BY: dict[Unrepeated, str] = {
@@ -98,6 +100,8 @@ def _text(b: Side, row: Comparison, share: float | None, limit: float) -> str:
 
 def _seen(row: Comparison, share: float) -> str:
     rises = (share > 0) != _more_is_better(row)
+    if not round(100 * share, SAID_DIGITS):
+        return "these two are equal"
     return f"these two differ by {'+' if rises else '−'}{abs(100 * share):.3g} %"
 
 

@@ -199,7 +199,7 @@ def test_runs_without_repeats_say_that_their_scatter_is_not_known(
     assert "clear" not in said.out.replace("unclear", "")
 
 
-@pytest.mark.parametrize("factor", [0.9, 1.01, 1.5])
+@pytest.mark.parametrize("factor", [0.9, 1.0, 1.01, 1.5])
 def test_a_limit_does_not_judge_one_run_against_one(
     factor: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -208,8 +208,9 @@ def test_a_limit_does_not_judge_one_run_against_one(
         assert main(["compare", a, b, "--max-regression", "5%", *strict]) == USAGE
     said = capsys.readouterr()
     assert "B / A" in said.out
-    differ = f"{'+' if factor > 1 else '−'}{100 * abs(factor - 1):.3g} %"
-    told = f"b, b1: total: no verdict from one run each: these two differ by {differ}"
+    differ = f"differ by {'+' if factor > 1 else '−'}{100 * abs(factor - 1):.3g} %"
+    seen = differ if factor != 1 else "are equal"
+    told = f"b, b1: total: no verdict from one run each: these two {seen}"
     assert any(told in line for line in said.err.splitlines())
     assert "record both sides with --repeats 5, or add --single-runs" in said.err
 

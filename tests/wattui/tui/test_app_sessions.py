@@ -140,7 +140,7 @@ async def test_quitting_while_a_recording_is_converted_tells_where_it_is(
     async with app.run_test(size=WIDE) as pilot:
         await settle(pilot)
         await pilot.press("r")
-        await settle(pilot)
+        await until(pilot, lambda: app.stream is not session)
         app.exit()
     converted.set()
     [(csv, missing)] = app.close_session()

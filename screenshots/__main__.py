@@ -105,11 +105,12 @@ async def in_motion() -> None:
     frames = []
     async with app.run_test(size=NARROW) as pilot:
         await pilot.pause(SETTLED_S)
+        ground = app.main.palette.background
         while not playback.ended:
             now_s += FRAME_S
             await pilot.pause(SETTLED_S / 2)
             frames.append(rows_of(pilot))
-    (HERE / "dashboard-film.svg").write_text(film(frames, app.main.palette.background))
+    (HERE / "dashboard-film.svg").write_text(film(frames, ground))
 
 
 async def take(pilot: Pilot[int], name: str) -> None:

@@ -28,12 +28,15 @@ Tint: TypeAlias = Callable[[Palette, str, float], str]
 
 
 def phases(live: Live, column_s: float, first: int, columns: int) -> list[LivePhase | None]:
-    """The phase at the middle of each character column; a short phase gets one column."""
+    """The phase at the middle of each character column; a short phase gets one column, and one that
+    goes on all of the newest."""
     found: list[LivePhase | None] = [None] * columns
     for stretch in live.visible(first * column_s, (first + columns) * column_s):
-        end_s = live.time_s if stretch.end_s is None else stretch.end_s
         start = math.floor(stretch.start_s / column_s + 0.5) - first
-        end = max(start + 1, math.floor(end_s / column_s + 0.5) - first)
+        last = math.floor(live.time_s / column_s) + 1 - first
+        if stretch.end_s is not None:
+            last = math.floor(stretch.end_s / column_s + 0.5) - first
+        end = max(start + 1, last)
         part = slice(max(0, start), min(columns, max(0, end)))
         found[part] = [stretch] * len(found[part])
     return found

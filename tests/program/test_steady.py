@@ -188,7 +188,7 @@ def test_no_rec_is_shown_when_the_recorder_was_killed(place: Place, maximised: b
         until(lambda: b"Not recording since" in terminal.seen[seen:], "the banner, redrawn")
         assert "● REC".encode() not in terminal.seen[seen:]
         terminal.press(b"q")
-        assert terminal.end() == 0
+        assert terminal.end() == 1
 
 
 def test_a_recorder_that_stands_still_is_told_and_rec_comes_back(place: Place) -> None:

@@ -12,7 +12,7 @@ import recorders
 from recorders.texts import MOST_BYTES, OwnNote, cut, users_note
 
 # Notes that programs are meant to write.
-FOR_PROGRAMS = {"difference", "part"}
+FOR_PROGRAMS = {"difference", "part", "usage"}
 ROOT = Path(recorders.__file__).parents[1]
 
 

@@ -128,7 +128,7 @@ def test_what_is_missing_is_named_with_its_mend(
     [
         ["summary", "none.csv"],
         ["compare", "none.csv", "b.csv"],
-        ["compare", "none.json", "b.csv"],
+        ["compare", "none.json", "none.csv"],
         ["fit", "none.csv", "--against", "macs"],
         ["predict", "--macs", "3", "--fit", "none.json"],
         ["report", "none.csv", "-o", "a.html"],

@@ -58,8 +58,8 @@ def title(
     numbered: bool = False,
     when: str = "",
 ) -> Parts:
-    """Title and values; to fit, first units except the last are dropped, then names, then all
-    but the sum, if there is one.
+    """Title and values; to fit, first units except the last are dropped, then what names have in
+    common, then names, then all but the sum, if there is one.
 
     Names are `numbered` if the curves are; `when` is the moment of the values unless it is now.
     """
@@ -77,6 +77,15 @@ def title(
         estimated = [TitlePart("estimated ", "estimated", place)] if series.estimated else []
         return [*estimated, TitlePart(value, "value", place)]
 
+    def joined(place: int, value: str) -> Parts:
+        family = _family(spec, place)
+        if place in hidden or not family:
+            return named(place, value)
+        is_said = place - 1 not in hidden and place > 0 and _family(spec, place - 1) == family
+        name = (f"{series_number(place)}:" if numbered else "") + ("" if is_said else f"{family} ")
+        names = [TitlePart(name, "name", place)] if name else []
+        return [*names, TitlePart(value, "value", place)]
+
     def short(place: int, value: str) -> Parts:
         if place in hidden:
             return [TitlePart(glyphs.unknown, "hidden", place)]
@@ -93,7 +102,7 @@ def title(
     moment = [TitlePart(f"  at {when}", "name")] if when else []
     ways = [[*listed(named, True), *moment]]
     if len(spec.series) > 1:
-        ways += [[*listed(named, False), *moment], [*listed(short, False), *moment]]
+        ways += [[*listed(each, False), *moment] for each in (named, joined, short)]
         if spec.disjoint:
             together = _together(spec, values, hidden, glyphs)
             ways += [[TitlePart(f"{spec.title}  "), *together], together]
@@ -101,6 +110,14 @@ def title(
         ways += [ways[0][2:]]
     name_alone = [TitlePart(set_cell_size(spec.title, max(0, min(width, cell_len(spec.title)))))]
     return next((way for way in ways if _cells(way) <= width), name_alone)
+
+
+def _family(spec: GraphSpec, place: int) -> str:
+    """What a series has in common with others of the graph, as "command" in "command gpu0"."""
+    first, _, rest = spec.series[place].name.partition(" ")
+    others = (each.name for number, each in enumerate(spec.series) if number != place)
+    shared = any(other.startswith(f"{first} ") for other in others)
+    return first if rest and shared and not spec.series[place].estimated else ""
 
 
 def subtitle(parts: Sequence[str], spec: GraphSpec, width: int, glyphs: Glyphs) -> str:

@@ -84,6 +84,20 @@ def test_a_reading_has_no_more_digits_than_its_sensor(value: float, unit: str, t
     assert reading(value, unit) == text
 
 
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [
+        (70, "GPU utilisation  gpu0 54 gpu1 49 command gpu0 55 command gpu1 50 %"),
+        (56, "GPU utilisation  gpu0 54 gpu1 49 command 55 50 %"),
+        (47, "GPU utilisation  54 49 55 50 %"),
+    ],
+)
+def test_shares_of_a_command_are_named_once_where_room_is_short(width: int, text: str) -> None:
+    columns = ["gpu0_util_pct", "gpu1_util_pct", "command_gpu0_pct", "command_gpu1_pct"]
+    (use,) = graphs(columns)
+    assert said(use, values(54, 49, 55, 50), width) == text
+
+
 def test_what_may_contain_each_other_has_no_sum_and_no_mean_together() -> None:
     rails = graphs(["rail_cpu0_W", "rail_grace0_W", "rail_sysio0_W"])[0]
     assert said(rails, values(145.0, 205.0, 20.0), 36) == "Board rails  145 205 20 W"

@@ -97,20 +97,25 @@ def pace_line(now: Now, energy_j: float | None, palette: Palette, units: Units) 
 
 
 def energy_lines(summary: Summary, palette: Palette, units: Units) -> Iterator[Text]:
-    """Headline figure, powers and joules per inference of the headline channel, a line each."""
+    """Headline figure, powers and joules per inference of the headline channel, a line each; for
+    several labels, the joules per inference of each."""
     running, domain = summary.running, summary.quoted
     if running is None or domain is None:
         return
     yield _headline(summary, running, domain, palette, units)
-    if is_mixed(summary):
-        return
+    apart = is_mixed(summary)
     line = Text(f"{summary.headline}  ", palette.dim)
-    for title, power_w in zip(POWERS, _powers_w(domain), strict=True):
+    powers = 1 if apart else len(POWERS)  # those while running would mix the labels
+    for title, power_w in zip(POWERS[:powers], _powers_w(domain)[:powers], strict=True):
         line.append(f"{title} ", palette.dim)
         line.append(f"{number(power_w)} W  ")
     factor, unit = energy_unit([], units)
+    line.append("running " * apart, palette.dim)
     line.append(f"{_scaled(domain.running_j, factor)} {unit}")
     yield line
+    if apart:
+        yield _labels_line(summary, palette, units)
+        return
     figures = figures_j(domain, running, bool(running.inferences))
     factor, unit = energy_unit(figures, units)
     line = Text(f"{unit}{_per(summary)}  ", palette.dim)
@@ -261,6 +266,18 @@ def _headline(
     if running.inferences:
         text.append(f"  {count_text(running.inferences, summary.per)}", palette.dim)
     return text
+
+
+def _labels_line(summary: Summary, palette: Palette, units: Units) -> Text:
+    """The headline channel's joules of each label."""
+    basis, _ = _headline_j(summary, summary.labels[0].domains[summary.headline or ""])
+    found = [(group, basis.of(group.domains[summary.headline or ""])) for group in summary.labels]
+    factor, unit = energy_unit([value.value if value else None for _, value in found], units)
+    line = Text(f"{unit}{_per(summary)}", palette.dim)
+    for group, value in found:
+        line.append("  ").append_text(_label(group))
+        line.append(f" {number(value.value / factor if value else None)}")
+    return line
 
 
 def _label(group: Group) -> Text:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recorders.channels import (
     TOTAL,
@@ -307,14 +307,18 @@ def _once(rows: Iterable[EventRow]) -> list[EventRow]:
 
 def _ends(nodes: Sequence[Node], courses: Mapping[int, Course]) -> Iterator[EventRow]:
     """The ends of the commands: each is that of the last node, and failed if it failed on one; the
-    launcher may have stopped it on the others for that."""
+    launcher may have stopped it for that on the others, and on the rank that recorded."""
     every = [
         [(courses[node.number](c.until_s), c) for c in Commands(node.reduction).ended]
         for node in nodes
     ]
-    for place in range(max(map(len, every), default=0)):
+    failure = next((node.failure for node in nodes if node.failure), 0)
+    last = max(map(len, every), default=0) - 1
+    for place in range(last + 1):
         ended = [own[place] for own in every if place < len(own)]
         first = min((command for _, command in ended), key=lambda c: (not c.status, c.stopped))
+        if place == last and failure and (first.stopped or not first.status):
+            first = replace(first, status=failure, stopped=False)
         text = ended_note(first.status, first.repeat, first.stopped)
         time_s = round(max(time_s for time_s, _ in ended), 6)
         yield EventRow(time_s, NOTE + text, "", "", None, None, {})

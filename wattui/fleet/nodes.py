@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recorders.channels import node_of
+from recorders.summary.failures import SIGNALLED
 from recorders.summary.reduction import Reduction
 from wattui.clean import one_line, short
 from wattui.errors import UsageError
@@ -20,6 +22,10 @@ from wattui.fleet.folder import JOURNAL, NODE, PART, RUN, RUN_JSON, nodes_in
 from wattui.fleet.phases import Node
 from wattui.runs.run_file import NotARunFileError
 
+# What ranks end with whose launcher, or user, stops them.
+STOPPED = frozenset(
+    SIGNALLED + each for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
+)
 MOST_AT_ONCE = 8
 MOST_HOST = 64
 
@@ -106,7 +112,9 @@ def read_fleet(folder: Path, reduce: Reduce) -> Fleet:
     for number, (boot_id, rows, run, reduction, _) in enumerate(found):
         start, error_s = starts[boot_id]
         ahead_s = 0.0 if start is None else start - first_s
-        node = Node(number, _title(boot_id, run), reduction, ahead_s, error_s, rows.name == JOURNAL)
+        is_lost, failure = rows.name == JOURNAL, _failure(run)
+        title = _title(boot_id, run)
+        node = Node(number, title, reduction, ahead_s, error_s, is_lost, failure)
         nodes.append(Recorded(boot_id, rows, run, node))
         if node.is_lost:
             remarks.append(
@@ -214,6 +222,16 @@ def _order(found: _Found) -> tuple[float, str]:
     """By rank of the node, then by name."""
     rank = _part(_part(found.run, "fleet"), "node").get("rank")
     return (float(rank) if isinstance(rank, int) else float("inf")), found.boot_id
+
+
+def _failure(run: Mapping[str, Any]) -> int:
+    """The exit status of the first of a node's ranks that failed by itself, or 0."""
+    ranks = _part(run, "fleet").get("ranks")
+    for rank in ranks if isinstance(ranks, list) else []:
+        status = rank.get("exit_status") if isinstance(rank, dict) else None
+        if isinstance(status, int) and 0 < status < 256 and status not in STOPPED:
+            return status
+    return 0
 
 
 def _missing_ranks(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:

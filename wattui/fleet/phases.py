@@ -29,7 +29,8 @@ class Node:
     """A node's recording: its number, what it is called, its rows with events, and its clock.
 
     `ahead_s` is the time of the whole at its own time 0, as far as clocks tell; `error_s` how wrong
-    that may be (None: unknown). `is_lost`: it ended before its command did.
+    that may be (None: unknown). `is_lost`: it ended before its command did. `failure`: the exit
+    status of one of its ranks that failed, and was not stopped; 0: none did.
     """
 
     number: int
@@ -38,6 +39,7 @@ class Node:
     ahead_s: float = 0.0
     error_s: float | None = None
     is_lost: bool = False
+    failure: int = 0
 
     @property
     def name(self) -> str:

@@ -11,7 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from recorders.summary.failures import ended_note
 from recorders.summary.figures import Summary
+from recorders.summary.reduction import NOTE
 from recorders.summary.spans import spans
 from recorders.summary.summary import summarise
 from tests.support.fleets import MadeNode, Marked, publish
@@ -137,6 +139,20 @@ def test_a_node_that_never_came_is_said(tmp_path: Path, capsys: pytest.CaptureFi
     summary = load_run(tmp_path / "run.csv").summary
     assert summary.contents == "1 of more than 1 packages, 1 DRAM"
     assert "ranks are in no node's recording" in summary.flags[0].text
+
+
+@pytest.mark.parametrize(("status", "name"), [(7, "failed_command"), (143, "stopped_command")])
+def test_a_rank_that_failed_is_told_though_the_one_that_records_was_stopped_for_it(
+    tmp_path: Path, status: int, name: str
+) -> None:
+    stopped = [NOTE + ended_note(143, None, stopped=True)]
+    told = node(1).run_json()["fleet"]
+    statuses = [{"rank": 2, "exit_status": 143}, {"rank": 3, "exit_status": status}]
+    failing = node(1, notes=stopped, about={"fleet": told | {"ranks": statuses}})
+    run = one_file(tmp_path, [node(0, notes=stopped), failing])
+    found = {flag.name: flag.text for flag in run.summary.flags if flag.name.endswith("_command")}
+    assert list(found) == [name]
+    assert f"exit status {status}" in found[name] or "SIGTERM" in found[name]
 
 
 def test_a_gap_of_a_node_is_bridged_in_the_energies_and_left_open_in_the_ticks(

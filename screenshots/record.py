@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import random
@@ -14,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from recorders.client import Client, Config
+from recorders.json_text import json_text
 from testbench import sandbox, topologies
 from testbench.curves import Steps
 from testbench.fakenvml import PROCESSES, FakeNvml, Gpu, NvmlFault
@@ -74,7 +76,15 @@ def main() -> int:
             argv = [sys.executable, "-m", "screenshots.record", str(RUNS / f"{name}.csv")]
             done = bench.run(argv, cwd=ROOT, timeout=120, env=dict(os.environ))
             sys.stderr.write(done.stderr)
+        leave_out_its_place(RUNS / f"{name}.json")
     return 0
+
+
+def leave_out_its_place(run_json: Path) -> None:
+    """Remove what is true only where it was recorded: the path of run.csv, and its inode."""
+    run = json.loads(run_json.read_text())
+    del run["file"], run["csv"]["stamp"]
+    run_json.write_text(json_text(run) + "\n")
 
 
 def gpu(number: int, levels_w: tuple[float, ...], limit_w: float) -> Gpu:
